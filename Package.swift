@@ -1,0 +1,228 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings every hand-written target is built with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Generated code follows its generator's style, so it gets the language mode only.
+let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+// Products of other packages, named once.
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+    name: "AsyncHTTPClient", package: "async-http-client")
+let atomics = Target.Dependency.product(name: "Atomics", package: "swift-atomics")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let configuration = Target.Dependency.product(
+    name: "Configuration", package: "swift-configuration")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(
+    name: "HummingbirdTesting", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let lifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let lifecycleSignals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let protobufPlugin = Target.Dependency.product(
+    name: "SwiftProtobufPluginLibrary", package: "swift-protobuf")
+let swiftCrypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+
+let package = Package(
+    name: "portolan",
+    products: [
+        .executable(name: "portolan", targets: ["portolan"]),
+        .executable(name: "protoc-gen-portolan", targets: ["protoc-gen-portolan"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: [
+        // Wiring and command line only.
+        .executableTarget(
+            name: "portolan",
+            dependencies: [
+                "DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
+                "PortalService", "ServiceKit", "Contracts", "RPC", argumentParser, asn1,
+                configuration, lifecycle, lifecycleSignals, logging, nioCore, nioPosix, nioSSL,
+                protobuf, swiftCrypto, x509,
+            ],
+            swiftSettings: strict),
+
+        // The five services. None imports another.
+        .target(
+            name: "DirectoryService",
+            dependencies: [
+                "ReplicatedState", "ServiceKit", "Contracts", "RPC", collections, logging, metrics,
+                nioCore, protobuf,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "PermissionService",
+            dependencies: [
+                "ReplicatedState", "ServiceKit", "Contracts", "RPC", collections, logging, metrics,
+                nioCore, protobuf,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "KeyService",
+            dependencies: [
+                "AccessPolicy", "Cryptography", "ServiceKit", "Contracts", "RPC", grdb, logging,
+                metrics, nioCore, protobuf,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CoordinatorService",
+            dependencies: [
+                "ReplicationLog", "ServiceKit", "Contracts", "RPC", "Cryptography", collections,
+                grdb, logging, metrics, nioCore, protobuf,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "PortalService",
+            dependencies: [
+                "SAML", "SCIM", "ReplicatedState", "ServiceKit", "Contracts", "RPC", "Cryptography",
+                asyncHTTPClient, hummingbird, hummingbirdHTTP2, hummingbirdTLS, jwt, logging,
+                metrics, mustache, nioCore, nioSSL, protobuf, swiftCrypto,
+            ],
+            resources: [.copy("Resources")],
+            swiftSettings: strict),
+
+        // What services share.
+        .target(
+            name: "ServiceKit",
+            dependencies: [
+                "Contracts", "RPC", asn1, configuration, lifecycle, logging, metrics, nioCore,
+                nioPosix, nioSSL, protobuf, x509,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "ReplicatedState",
+            dependencies: [
+                "Contracts", "Cryptography", "RPC", "ServiceKit", collections, logging, metrics,
+                nioCore, protobuf,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "ReplicationLog",
+            dependencies: ["Contracts", grdb, logging, protobuf, swiftCrypto],
+            swiftSettings: strict),
+        .target(name: "AccessPolicy", swiftSettings: strict),
+        .target(name: "SAML", dependencies: ["XMLSignature", logging], swiftSettings: strict),
+        .target(name: "SCIM", swiftSettings: strict),
+
+        // The protocol and its messages.
+        .target(
+            name: "Contracts", dependencies: ["RPC", nioCore, protobuf], swiftSettings: generated),
+        .target(
+            name: "RPC",
+            dependencies: [
+                asn1, atomics, collections, logging, metrics, nioCore, nioHPACK, nioHTTP2, nioPosix,
+                nioSSL, nioTLS, protobuf, x509,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "protoc-gen-portolan", dependencies: [protobuf, protobufPlugin],
+            swiftSettings: strict),
+
+        // C libraries of the system, each behind one Swift owner.
+        .target(
+            name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"])]),
+        .target(name: "XMLSignature", dependencies: ["CXMLSignature"], swiftSettings: strict),
+        .systemLibrary(
+            name: "CXMLSecurity", pkgConfig: "xmlsec1-openssl",
+            providers: [.apt(["libxml2-dev", "libxmlsec1-dev"])]),
+        .target(name: "CXMLSignature", dependencies: ["CXMLSecurity"]),
+
+        // Tests mirror Sources.
+        .testTarget(
+            name: "RPCTests",
+            dependencies: [
+                "RPC", "Contracts", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf, x509, asn1,
+                swiftCrypto, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
+        .testTarget(
+            name: "AccessPolicyTests", dependencies: ["AccessPolicy"], swiftSettings: strict),
+        .testTarget(name: "SAMLTests", dependencies: ["SAML", "XMLSignature"], swiftSettings: strict),
+        .testTarget(name: "SCIMTests", dependencies: ["SCIM"], swiftSettings: strict),
+        .testTarget(
+            name: "ReplicationLogTests",
+            dependencies: ["ReplicationLog", "Contracts", grdb, protobuf],
+            swiftSettings: strict),
+        .testTarget(
+            name: "KeyServiceTests",
+            dependencies: ["KeyService", "Contracts", "RPC", "ServiceKit", "Cryptography", protobuf],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CoordinatorServiceTests",
+            dependencies: [
+                "CoordinatorService", "ReplicationLog", "Contracts", "RPC", "ServiceKit", protobuf,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DirectoryServiceTests",
+            dependencies: [
+                "DirectoryService", "ReplicatedState", "Contracts", "RPC", "ServiceKit", protobuf,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PermissionServiceTests",
+            dependencies: [
+                "PermissionService", "ReplicatedState", "Contracts", "RPC", "ServiceKit", protobuf,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PortalServiceTests",
+            dependencies: [
+                "PortalService", "SAML", "SCIM", "Contracts", "RPC", "ServiceKit", hummingbird,
+                hummingbirdTesting, jwt, protobuf,
+            ],
+            swiftSettings: strict),
+    ]
+)

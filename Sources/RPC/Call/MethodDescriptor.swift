@@ -1,0 +1,27 @@
+/// Names one method and says how it is called. Made by the generator.
+public struct MethodDescriptor: Hashable, Sendable {
+    public enum Kind: Sendable, Hashable {
+        case unary
+        case serverStreaming
+        case clientStreaming
+        case bidirectionalStreaming
+    }
+
+    /// Full name of the service, "portolan.directory.v1.Directory".
+    public let service: String
+    /// "GetUser".
+    public let name: String
+    public let kind: Kind
+    /// Declared NO_SIDE_EFFECTS or IDEMPOTENT: may be sent again after a failure.
+    public let isIdempotent: Bool
+
+    public init(service: String, name: String, kind: Kind, isIdempotent: Bool) {
+        self.service = service
+        self.name = name
+        self.kind = kind
+        self.isIdempotent = isIdempotent
+    }
+
+    /// "portolan.directory.v1.Directory/GetUser".
+    public var fullName: String { "\(service)/\(name)" }
+}

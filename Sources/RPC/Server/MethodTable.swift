@@ -1,0 +1,57 @@
+public import NIOCore
+
+/// What a read answered on the event loop may say.
+public enum ImmediateAnswer: Sendable {
+    /// The encoded response.
+    case answer(ByteBuffer)
+    case failure(RPCError)
+    /// Not from memory alone: let the asynchronous handler answer.
+    case later
+}
+
+/// The methods a server offers, by full name, with what answers them.
+///
+/// Registering a name twice is a programming error and stops the process.
+public struct MethodTable: Sendable {
+    public typealias Unary = @Sendable (ByteBuffer, ServerContext) async throws -> ByteBuffer
+    public typealias ServerStreaming =
+        @Sendable (ByteBuffer, ServerContext, PayloadWriter) async throws -> Void
+    /// Runs on the event loop: must not block and takes no more than microseconds.
+    public typealias Immediate = @Sendable (ByteBuffer, ServerContext) -> ImmediateAnswer
+
+    public enum Handler: Sendable {
+        case unary(Unary)
+        case serverStreaming(ServerStreaming)
+    }
+
+    public struct Entry: Sendable {
+        public let method: MethodDescriptor
+        public let handler: Handler
+        public internal(set) var immediate: Immediate?
+    }
+
+    public private(set) var entries: [String: Entry] = [:]
+
+    public init() {}
+
+    public mutating func register(_ method: MethodDescriptor, _ handler: Handler) {
+        precondition(entries[method.fullName] == nil, "\(method.fullName) is registered twice")
+        entries[method.fullName] = Entry(method: method, handler: handler, immediate: nil)
+    }
+
+    /// Adds a fast path to a registered unary method.
+    public mutating func registerImmediate(
+        _ method: MethodDescriptor, _ handler: @escaping Immediate
+    ) {
+        precondition(method.kind == .unary && entries[method.fullName] != nil)
+        entries[method.fullName]?.immediate = handler
+    }
+
+    /// All methods of both tables.
+    public mutating func merge(_ other: MethodTable) {
+        for entry in other.entries.values {
+            register(entry.method, entry.handler)
+            entries[entry.method.fullName]?.immediate = entry.immediate
+        }
+    }
+}

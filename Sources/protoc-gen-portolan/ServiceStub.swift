@@ -1,0 +1,146 @@
+import SwiftProtobuf
+import SwiftProtobufPluginLibrary
+
+/// One service: its methods, the protocol a server fills and the client.
+struct ServiceStub {
+    let service: ServiceDescriptor
+    let namer: SwiftProtobufNamer
+
+    /// The Swift prefix of the file and the service's name, without saying the same twice.
+    private var typeName: String {
+        let prefix = namer.typePrefix(forFile: service.file)
+        let stem = String(prefix.prefix(while: { $0 != "_" }))
+        return service.name.hasPrefix(stem) ? service.name : prefix + service.name
+    }
+
+    func write(to output: inout SourceWriter) throws {
+        for method in service.methods where method.clientStreaming {
+            throw StubError.streamingRequests(method.fullName)
+        }
+        writeMethods(to: &output)
+        writeHandler(to: &output)
+        writeClient(to: &output)
+    }
+
+    private func writeMethods(to output: inout SourceWriter) {
+        output.line("")
+        output.line("/// The methods of \(service.fullName).")
+        output.block("public enum \(typeName)Methods") { output in
+            output.line("public static let service = \"\(service.fullName)\"")
+            for method in service.methods {
+                output.line("public static let \(method.swiftName) = MethodDescriptor(")
+                output.line(
+                    "    service: service, name: \"\(method.name)\", kind: .\(method.kind), "
+                        + "isIdempotent: \(method.isIdempotent))")
+            }
+            let names = service.methods.map(\.swiftName).joined(separator: ", ")
+            output.line("public static let all = [\(names)]")
+        }
+    }
+
+    private func writeHandler(to output: inout SourceWriter) {
+        output.line("")
+        output.documentation(service.protoSourceComments(commentPrefix: ""))
+        output.block("public protocol \(typeName)Handler: Sendable") { output in
+            for method in service.methods {
+                output.documentation(method.protoSourceComments(commentPrefix: ""))
+                let request = namer.fullName(message: method.inputType)
+                let response = namer.fullName(message: method.outputType)
+                output.line("func \(method.swiftName)(")
+                if method.serverStreaming {
+                    output.line("    _ request: \(request), context: ServerContext,")
+                    output.line("    responses: ResponseWriter<\(response)>")
+                    output.line(") async throws")
+                } else {
+                    output.line("    _ request: \(request), context: ServerContext")
+                    output.line(") async throws -> \(response)")
+                }
+            }
+        }
+        writeRegistration(to: &output)
+    }
+
+    private func writeRegistration(to output: inout SourceWriter) {
+        output.line("")
+        output.block("extension \(typeName)Handler") { output in
+            output.line("/// Enters all methods into a server's table.")
+            output.block("public func register(in table: inout MethodTable)") { output in
+                for method in service.methods {
+                    let request = namer.fullName(message: method.inputType)
+                    let arguments =
+                        method.serverStreaming ? "payload, context, writer" : "payload, context"
+                    output.line("table.register(")
+                    output.line("    \(typeName)Methods.\(method.swiftName),")
+                    output.line("    .\(method.kind) { \(arguments) in")
+                    output.line(
+                        "        let request = try MessageCoding.decode(\(request).self, "
+                            + "from: payload)")
+                    if method.serverStreaming {
+                        output.line("        try await self.\(method.swiftName)(")
+                        output.line(
+                            "            request, context: context, "
+                                + "responses: ResponseWriter(writer))")
+                    } else {
+                        output.line("        return try MessageCoding.encode(")
+                        output.line(
+                            "            try await self.\(method.swiftName)(request, "
+                                + "context: context))")
+                    }
+                    output.line("    })")
+                }
+            }
+        }
+    }
+
+    private func writeClient(to output: inout SourceWriter) {
+        output.line("")
+        output.documentation(service.protoSourceComments(commentPrefix: ""))
+        output.block("public struct \(typeName)Client: Sendable") { output in
+            output.line("public let channel: any CallChannel")
+            output.line("")
+            output.line("public init(_ channel: any CallChannel) { self.channel = channel }")
+            for method in service.methods { writeCall(method, to: &output) }
+        }
+    }
+
+    private func writeCall(_ method: MethodDescriptor, to output: inout SourceWriter) {
+        let request = namer.fullName(message: method.inputType)
+        let response = namer.fullName(message: method.outputType)
+        let result = method.serverStreaming ? "MessageStream<\(response)>" : response
+        let options = method.serverStreaming ? ".open" : ".standard"
+        output.line("")
+        output.documentation(method.protoSourceComments(commentPrefix: ""))
+        output.line("public func \(method.swiftName)(")
+        output.line("    _ request: \(request), options: CallOptions = \(options)")
+        output.block(") async throws -> \(result)") { output in
+            output.line("let payload = try MessageCoding.encode(request)")
+            output.line("let answer = try await channel.\(method.kind)(")
+            output.line(
+                "    \(typeName)Methods.\(method.swiftName), request: payload, options: options)")
+            output.line(
+                method.serverStreaming
+                    ? "return MessageStream(answer)"
+                    : "return try MessageCoding.decode(\(response).self, from: answer)")
+        }
+    }
+}
+
+/// Why no stub can be written.
+enum StubError: Error, CustomStringConvertible {
+    case streamingRequests(String)
+
+    var description: String {
+        switch self {
+        case .streamingRequests(let method):
+            "\(method): streamed requests have no stub yet"
+        }
+    }
+}
+
+extension MethodDescriptor {
+    var swiftName: String { name.prefix(1).lowercased() + name.dropFirst() }
+    var kind: String { serverStreaming ? "serverStreaming" : "unary" }
+    var isIdempotent: Bool {
+        options.idempotencyLevel == .noSideEffects || options.idempotencyLevel == .idempotent
+    }
+}
