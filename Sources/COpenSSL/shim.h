@@ -1,0 +1,184 @@
+#pragma once
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/provider.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+// Everything below exists because Swift cannot import macros with arguments, variadic functions or
+// arrays of OSSL_PARAM comfortably. Each returns 1 on success and 0 on failure unless it returns a
+// pointer, which is NULL on failure. None keeps a pointer it was lent.
+
+static inline void *portolan_secure_allocate(size_t count) {
+    void *memory = OPENSSL_secure_zalloc(count);
+    if (memory != NULL && !CRYPTO_secure_allocated(memory)) {
+        OPENSSL_free(memory);
+        return NULL;
+    }
+    return memory;
+}
+
+static inline void portolan_secure_free(void *memory, size_t count) {
+    OPENSSL_secure_clear_free(memory, count);
+}
+
+// Turns core files off, for this process and for those it starts.
+static inline int portolan_disable_core_dumps(void) {
+    struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+// --- AES-256-GCM over a context that already holds the key schedule ---------------------------
+
+static inline EVP_CIPHER_CTX *portolan_gcm_context(
+    const EVP_CIPHER *cipher, const unsigned char *key, int encrypt) {
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    if (context == NULL) return NULL;
+    if (EVP_CipherInit_ex2(context, cipher, key, NULL, encrypt, NULL) != 1) {
+        EVP_CIPHER_CTX_free(context);
+        return NULL;
+    }
+    return context;
+}
+
+// Writes `count` bytes of ciphertext and then 16 bytes of tag to `output`.
+static inline int portolan_gcm_seal(
+    EVP_CIPHER_CTX *context, const unsigned char *nonce, const unsigned char *associated,
+    int associated_count, const unsigned char *plaintext, int count, unsigned char *output) {
+    int written = 0, tail = 0;
+    if (EVP_EncryptInit_ex2(context, NULL, NULL, nonce, NULL) != 1) return 0;
+    if (associated_count > 0 &&
+        EVP_EncryptUpdate(context, NULL, &written, associated, associated_count) != 1) return 0;
+    written = 0;
+    if (count > 0 && EVP_EncryptUpdate(context, output, &written, plaintext, count) != 1) return 0;
+    if (EVP_EncryptFinal_ex(context, output + written, &tail) != 1) return 0;
+    return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, output + count) == 1;
+}
+
+// Reads `count` bytes of ciphertext and then 16 bytes of tag. On failure `output` is cleansed.
+static inline int portolan_gcm_open(
+    EVP_CIPHER_CTX *context, const unsigned char *nonce, const unsigned char *associated,
+    int associated_count, const unsigned char *sealed, int count, unsigned char *output) {
+    int written = 0, tail = 0;
+    unsigned char tag[16], none[16];
+    memcpy(tag, sealed + count, 16);
+    if (EVP_DecryptInit_ex2(context, NULL, NULL, nonce, NULL) != 1) return 0;
+    if (associated_count > 0 &&
+        EVP_DecryptUpdate(context, NULL, &written, associated, associated_count) != 1) return 0;
+    written = 0;
+    if (count > 0 && EVP_DecryptUpdate(context, output, &written, sealed, count) != 1) return 0;
+    if (EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, 16, tag) != 1) return 0;
+    if (EVP_DecryptFinal_ex(context, count > 0 ? output + written : none, &tail) == 1) return 1;
+    if (count > 0) OPENSSL_cleanse(output, (size_t)count);
+    return 0;
+}
+
+// --- Derivation and authentication codes ------------------------------------------------------
+
+// HKDF-SHA-256 (RFC 5869), extract and expand.
+static inline int portolan_hkdf_sha256(
+    EVP_KDF *kdf, const unsigned char *key, size_t key_count, const unsigned char *salt,
+    size_t salt_count, const unsigned char *info, size_t info_count, unsigned char *output,
+    size_t output_count) {
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    if (context == NULL) return 0;
+    OSSL_PARAM parameters[5], *next = parameters;
+    *next++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA2-256", 0);
+    *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key, key_count);
+    if (salt_count > 0)
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_count);
+    if (info_count > 0)
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_count);
+    *next = OSSL_PARAM_construct_end();
+    int outcome = EVP_KDF_derive(context, output, output_count, parameters);
+    EVP_KDF_CTX_free(context);
+    return outcome == 1;
+}
+
+static inline EVP_MAC_CTX *portolan_hmac_sha256_context(
+    EVP_MAC *mac, const unsigned char *key, size_t key_count) {
+    EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
+    if (context == NULL) return NULL;
+    OSSL_PARAM parameters[2] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA2-256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    // OpenSSL reads a NULL key as "keep the last one", so an empty key needs an address.
+    static const unsigned char empty[1] = {0};
+    if (EVP_MAC_init(context, key_count > 0 ? key : empty, key_count, parameters) != 1) {
+        EVP_MAC_CTX_free(context);
+        return NULL;
+    }
+    return context;
+}
+
+// --- X25519 and ECDSA P-256 -------------------------------------------------------------------
+
+static inline EVP_PKEY *portolan_x25519_generate(void) {
+    return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+}
+
+static inline EVP_PKEY *portolan_x25519_private(const unsigned char *raw) {
+    return EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, raw, 32);
+}
+
+static inline int portolan_x25519_derive(
+    EVP_PKEY *own, const unsigned char *peer, unsigned char *secret) {
+    int outcome = 0;
+    size_t count = 32;
+    EVP_PKEY *other = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, 32);
+    EVP_PKEY_CTX *context = other ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
+    // EVP_PKEY_derive refuses an all-zero result, that is, a peer point of small order.
+    if (context != NULL && EVP_PKEY_derive_init(context) == 1 &&
+        EVP_PKEY_derive_set_peer(context, other) == 1 &&
+        EVP_PKEY_derive(context, secret, &count) == 1 && count == 32) outcome = 1;
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(other);
+    return outcome;
+}
+
+static inline EVP_PKEY *portolan_p256_generate(void) {
+    return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+}
+
+static inline int portolan_is_p256(const EVP_PKEY *key) {
+    char name[32];
+    size_t count = 0;
+    return EVP_PKEY_is_a(key, "EC") == 1 &&
+        EVP_PKEY_get_group_name(key, name, sizeof name, &count) == 1 &&
+        (strcmp(name, "prime256v1") == 0 || strcmp(name, "P-256") == 0);
+}
+
+static inline EVP_PKEY_CTX *portolan_signing_context(EVP_PKEY *key, int verify) {
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    if (context == NULL) return NULL;
+    if ((verify ? EVP_PKEY_verify_init(context) : EVP_PKEY_sign_init(context)) != 1) {
+        EVP_PKEY_CTX_free(context);
+        return NULL;
+    }
+    return context;
+}
+
+// --- Errors and providers ---------------------------------------------------------------------
+
+// The newest queued error as text, and empties the queue. Never holds input or key bytes.
+static inline void portolan_take_error(char *text, size_t capacity) {
+    unsigned long code = ERR_peek_last_error();
+    if (code == 0) {
+        text[0] = 0;
+    } else {
+        ERR_error_string_n(code, text, capacity);
+    }
+    ERR_clear_error();
+}
