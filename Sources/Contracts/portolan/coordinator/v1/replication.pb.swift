@@ -70,12 +70,26 @@ public nonisolated struct CoordinatorSubscribeResponse: Sendable {
   /// Sender's wall clock, for skew.
   public var sentAtUs: Int64 = 0
 
+  /// Where the sender believes the receiver stands in this stream; anything else is a gap.
+  public var after: LogPosition {
+    get {_after ?? LogPosition()}
+    set {_after = newValue}
+  }
+  /// Returns true if `after` has been explicitly set.
+  public var hasAfter: Bool {self._after != nil}
+  /// Clears the value of `after`. Subsequent reads from it will return its default value.
+  public mutating func clearAfter() {self._after = nil}
+
+  /// Superseded entries up to this sequence may be missing; beyond it entries are dense.
+  public var compactedThrough: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _through: LogPosition? = nil
   fileprivate var _head: LogPosition? = nil
+  fileprivate var _after: LogPosition? = nil
 }
 
 public nonisolated struct CoordinatorAcknowledgeRequest: Sendable {
@@ -271,7 +285,7 @@ nonisolated extension CoordinatorSubscribeRequest: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SubscribeResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}entries\0\u{1}through\0\u{1}head\0\u{3}entries_total\0\u{3}sent_at_us\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}entries\0\u{1}through\0\u{1}head\0\u{3}entries_total\0\u{3}sent_at_us\0\u{1}after\0\u{3}compacted_through\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -285,6 +299,8 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
       case 4: try { try decoder.decodeSingularMessageField(value: &self._head) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.entriesTotal) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.sentAtUs) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._after) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.compactedThrough) }()
       default: break
       }
     }
@@ -313,6 +329,12 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
     if self.sentAtUs != 0 {
       try visitor.visitSingularInt64Field(value: self.sentAtUs, fieldNumber: 6)
     }
+    try { if let v = self._after {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if self.compactedThrough != 0 {
+      try visitor.visitSingularUInt64Field(value: self.compactedThrough, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -323,6 +345,8 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
     if lhs._head != rhs._head {return false}
     if lhs.entriesTotal != rhs.entriesTotal {return false}
     if lhs.sentAtUs != rhs.sentAtUs {return false}
+    if lhs._after != rhs._after {return false}
+    if lhs.compactedThrough != rhs.compactedThrough {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -22,7 +22,9 @@ public enum CoordinatorReplicationMethods {
 
 public protocol CoordinatorReplicationHandler: Sendable {
     /// Entries of the streams that the answering Region writes, in order, whole commits, then new ones
-    /// as they come. Only Regions of the instance may subscribe.
+    /// as they come. The primary also sends a returning Region its own regional stream, if asked for
+    /// in `after`. Only Regions of the instance may subscribe. FAILED_PRECONDITION LOG_MISMATCH when
+    /// another log is held; OUT_OF_RANGE POSITION_EXPIRED when tombstones after a position are gone.
     func subscribe(
         _ request: CoordinatorSubscribeRequest, context: ServerContext,
         responses: ResponseWriter<CoordinatorSubscribeResponse>
@@ -103,7 +105,9 @@ public struct CoordinatorReplicationClient: Sendable {
     public init(_ channel: any CallChannel) { self.channel = channel }
 
     /// Entries of the streams that the answering Region writes, in order, whole commits, then new ones
-    /// as they come. Only Regions of the instance may subscribe.
+    /// as they come. The primary also sends a returning Region its own regional stream, if asked for
+    /// in `after`. Only Regions of the instance may subscribe. FAILED_PRECONDITION LOG_MISMATCH when
+    /// another log is held; OUT_OF_RANGE POSITION_EXPIRED when tombstones after a position are gone.
     public func subscribe(
         _ request: CoordinatorSubscribeRequest, options: CallOptions = .open
     ) async throws -> MessageStream<CoordinatorSubscribeResponse> {
