@@ -47,6 +47,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let protobufPlugin = Target.Dependency.product(
     name: "SwiftProtobufPluginLibrary", package: "swift-protobuf")
 let swiftCrypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 
@@ -70,6 +71,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -133,7 +135,7 @@ let package = Package(
             name: "ServiceKit",
             dependencies: [
                 "Contracts", "RPC", asn1, configuration, lifecycle, logging, metrics, nioCore,
-                nioPosix, nioSSL, protobuf, x509,
+                nioPosix, nioSSL, protobuf, systemPackage, x509,
             ],
             swiftSettings: strict),
         .target(

@@ -1,0 +1,98 @@
+import Contracts
+import RPC
+
+extension ServiceRules {
+    static var directoryGrants: [Grant] {
+        typealias M = DirectoryMethods
+        return [
+            Grant(
+                [
+                    M.getUser, M.findUser, M.listUsers, M.getGroup, M.findGroup, M.listGroups,
+                    M.listMembers, M.listGroupsOfUser, M.getStatus,
+                ], local(.permission, .portal) + [administrator, auditor]),
+            Grant(
+                [
+                    M.createUser, M.updateUser, M.deleteUser, M.createGroup, M.updateGroup,
+                    M.deleteGroup, M.changeMembers,
+                ], local(.portal) + [administrator]),
+        ]
+    }
+
+    static var permissionGrants: [Grant] {
+        typealias M = PermissionsMethods
+        return [
+            Grant(
+                [
+                    M.listAccounts, M.getPermissionSet, M.listPermissionSets,
+                    M.listAccountAssignments, M.getApplication, M.listApplications,
+                    M.listApplicationAssignments, M.getAccess, M.checkRole, M.getStatus,
+                ], local(.portal) + [administrator, auditor]),
+            Grant(
+                [
+                    M.putAccount, M.deleteAccount, M.createPermissionSet, M.updatePermissionSet,
+                    M.deletePermissionSet, M.createAccountAssignment, M.deleteAccountAssignment,
+                    M.createApplication, M.updateApplication, M.deleteApplication,
+                    M.createApplicationAssignment, M.deleteApplicationAssignment,
+                ], local(.portal) + [administrator]),
+        ]
+    }
+
+    static var keysGrants: [Grant] {
+        typealias M = KeysKeyManagementMethods
+        typealias C = KeysCryptographyMethods
+        return [
+            Grant(
+                [M.describeKey, M.listKeys, M.getKeyPolicy, M.listAliases, M.getUsage],
+                local(.coordinator, .portal) + [administrator, keyAdministrator, auditor]),
+            Grant(
+                [M.createKey, M.replicateKey],
+                local(.coordinator) + [administrator, keyAdministrator]),
+            Grant(
+                [
+                    M.enableKey, M.disableKey, M.scheduleKeyDeletion, M.cancelKeyDeletion,
+                    M.putKeyPolicy, M.createAlias, M.deleteAlias,
+                ], [administrator, keyAdministrator]),
+            Grant([M.checkKeyAccess], local(.coordinator)),
+            Grant(
+                C.all,
+                local(.directory, .permission, .coordinator, .portal)
+                    + [administrator, keyAdministrator]),
+            Grant(KeysKeyTransferMethods.all, remote(.keys)),
+        ]
+    }
+
+    static var coordinatorGrants: [Grant] {
+        typealias L = CoordinatorLogMethods
+        typealias I = CoordinatorInstanceAdministrationMethods
+        return [
+            Grant([L.append, L.tail, L.getPositions], local(.directory, .permission, .portal)),
+            Grant([L.getPositions], [administrator, auditor]),
+            Grant(CoordinatorReplicationMethods.all, remote(.coordinator)),
+            Grant(
+                [
+                    I.getInstance, I.watchInstance, I.describeRegion, I.listRegions,
+                    I.listAvailableRegions, I.getReplicationStatus,
+                ],
+                local(.directory, .permission, .keys, .portal)
+                    + [administrator, keyAdministrator, auditor]),
+            Grant([I.verifyRegions], local(.portal) + [administrator, auditor]),
+            Grant(
+                [I.addRegion, I.removeRegion, I.updateInstance, I.putIdentityProvider],
+                local(.portal) + [administrator]),
+            Grant([I.createInstance], [administrator]),
+            Grant([TrailMethods.record], local(.directory, .permission, .keys, .portal)),
+            Grant(
+                [TrailMethods.lookUp, TrailMethods.export, TrailMethods.verify],
+                local(.portal) + [administrator, auditor]),
+        ]
+    }
+
+    static var portalGrants: [Grant] {
+        [
+            Grant(
+                [PortalSessionsMethods.listSessions], [administrator, auditor]),
+            Grant([PortalSessionsMethods.revokeSession], [administrator]),
+            Grant(PortalScimTokensMethods.all, [administrator]),
+        ]
+    }
+}

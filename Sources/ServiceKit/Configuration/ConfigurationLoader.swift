@@ -1,0 +1,122 @@
+import Configuration
+import Foundation
+import SystemPackage
+
+/// What is wrong with a configuration, naming the key.
+public struct ConfigurationError: Error, CustomStringConvertible {
+    public let key: String
+    public let problem: String
+
+    public init(key: String, problem: String) {
+        self.key = key
+        self.problem = problem
+    }
+
+    public var description: String { "configuration key \(key): \(problem)" }
+}
+
+extension RegionConfiguration {
+    /// Reads the file, with environment variables (PORTOLAN_DATA_DIRECTORY…) on top.
+    ///
+    /// Throws `ConfigurationError` naming the key, or the file's error.
+    public static func load(file: String) async throws -> RegionConfiguration {
+        let provider = try await FileProvider<JSONSnapshot>(filePath: FilePath(file))
+        let environment = EnvironmentVariablesProvider().prefixKeys(with: "portolan")
+        return try read(ConfigReader(providers: [environment, provider]))
+    }
+
+    static func read(_ config: ConfigReader) throws -> RegionConfiguration {
+        let region = try required(config, "region")
+        guard isRegionName(region) else {
+            throw ConfigurationError(key: "region", problem: "\(region) is not a Region name")
+        }
+        let accountID = try required(config, "accountID")
+        guard accountID.count == 12, accountID.allSatisfy(\.isASCIIDigit) else {
+            throw ConfigurationError(key: "accountID", problem: "needs 12 digits")
+        }
+        return RegionConfiguration(
+            region: region, trustDomain: try required(config, "trustDomain"),
+            accountID: accountID, organizationID: config.string(forKey: "organizationID") ?? "",
+            dataDirectory: try required(config, "dataDirectory"),
+            pkiDirectory: try required(config, "pki.directory"),
+            listen: try addresses(config.scoped(to: "listen"), name: "listen"),
+            httpsListen: try address(config, "listen.https"),
+            metricsListen: try address(config, "listen.metrics"),
+            portalURL: config.string(forKey: "portalURL") ?? "", peers: try peers(config),
+            operatorRoles: operatorRoles(config),
+            availableRegions: config.stringArray(forKey: "availableRegions")
+                ?? regionsEnabledByDefault,
+            dataKeyHold: try seconds(config, "dataKeyHoldSeconds", 1...3_600, default: 300),
+            tombstoneHorizon: try seconds(
+                config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400))
+    }
+
+    /// `([a-z]+-){2,3}\d`, at most 32 characters (sso-admin's pattern).
+    public static func isRegionName(_ text: String) -> Bool {
+        text.utf8.count <= 32 && text.wholeMatch(of: /([a-z]+-){2,3}[0-9]/) != nil
+    }
+
+    private static func required(_ config: ConfigReader, _ key: ConfigKey) throws -> String {
+        guard let value = config.string(forKey: key), !value.isEmpty else {
+            throw ConfigurationError(key: key.description, problem: "is missing")
+        }
+        return value
+    }
+
+    private static func address(_ config: ConfigReader, _ key: ConfigKey) throws -> ServiceAddress? {
+        guard let text = config.string(forKey: key) else { return nil }
+        guard let address = ServiceAddress(text) else {
+            throw ConfigurationError(key: key.description, problem: "\(text) is not host:port")
+        }
+        return address
+    }
+
+    private static func addresses(
+        _ config: ConfigReader, name: String
+    ) throws -> [ServiceName: ServiceAddress] {
+        var result: [ServiceName: ServiceAddress] = [:]
+        for service in ServiceName.allCases {
+            result[service] = try address(config, ConfigKey([service.rawValue]))
+        }
+        return result
+    }
+
+    private static func peers(_ config: ConfigReader) throws -> [String: PeerRegion] {
+        var result: [String: PeerRegion] = [:]
+        for name in config.stringArray(forKey: "peers.names") ?? [] {
+            guard isRegionName(name) else {
+                throw ConfigurationError(key: "peers.names", problem: "\(name) is no Region name")
+            }
+            let peer = config.scoped(to: ConfigKey(["peers", name]))
+            result[name] = PeerRegion(
+                name: name, addresses: try addresses(peer, name: "peers.\(name)"),
+                portalURL: peer.string(forKey: "portalURL") ?? "")
+        }
+        return result
+    }
+
+    private static func operatorRoles(_ config: ConfigReader) -> [String: Set<String>] {
+        var result: [String: Set<String>] = [:]
+        for name in config.stringArray(forKey: "operators.names") ?? [] {
+            let roles = config.stringArray(forKey: ConfigKey(["operators", name, "roles"])) ?? []
+            result[name] = Set(roles)
+        }
+        return result
+    }
+
+    private static func seconds(
+        _ config: ConfigReader, _ key: ConfigKey, _ range: ClosedRange<Int>, default value: Int
+    ) throws -> Duration {
+        let seconds = config.int(forKey: key, default: value)
+        guard range.contains(seconds) else {
+            throw ConfigurationError(
+                key: key.description,
+                problem: "\(seconds) is not within \(range.lowerBound) to \(range.upperBound)")
+        }
+        return .seconds(seconds)
+    }
+}
+
+extension Character {
+    fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+}
