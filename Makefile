@@ -1,0 +1,51 @@
+# Portolan. `make demo` shows it, `make test` is everything that CI runs.
+
+.PHONY: help setup build demo test check format generate python bench interop chaos screenshots clean
+
+help:
+	@echo "make demo         build, start two Regions on loopback and tell the whole story (ONESHOT=1: verdict and exit)"
+	@echo "make test         install, build, check, unit and integration tests, the story once"
+	@echo "make check        formatting, generated code, architecture rules"
+	@echo "make screenshots  pictures of the pages in headless Chromium (needs a Region that is up)"
+	@echo "make generate     regenerate Sources/Contracts from Protos"
+	@echo "make bench, make interop, make chaos: what is measured and tried so far"
+
+setup:
+	@Scripts/setup
+
+build: setup
+	swift build --product portolan
+
+demo: build
+	@.venv/bin/python -m Scripts.demo
+
+test: setup
+	@Scripts/test
+
+check: setup
+	@Scripts/check
+
+python: setup
+	@.venv/bin/python -m unittest discover -s Scripts/tests -t . -v
+
+format:
+	swift format --in-place --recursive --parallel Package.swift $$(Scripts/check --hand-written)
+
+generate: setup
+	Scripts/generate
+
+bench: build
+	@.venv/bin/python -m Scripts.demo.bench
+
+interop: build
+	@ONESHOT=1 ROWS=M8,M14,M17 .venv/bin/python -m Scripts.demo
+
+chaos: build
+	@ONESHOT=1 ROWS=M1,M11,M12 .venv/bin/python -m Scripts.demo
+
+screenshots:
+	@SCREENSHOTS=1 Scripts/setup
+	@.venv/bin/python -m Scripts.demo.screenshots
+
+clean:
+	rm -rf .demo
