@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 LINES_MAX = 400
-COLUMNS_MAX = 100
 
 SERVICES = {"DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
             "PortalService"}
@@ -84,8 +83,6 @@ def check(path: Path) -> list[str]:
         found.append(f"{path}: {len(lines)} lines; at most {LINES_MAX}")
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
-        if len(line) > COLUMNS_MAX and '"' not in line and "://" not in line:
-            found.append(f"{where}: {len(line)} columns; at most {COLUMNS_MAX}")
         if target:
             found += imports(target, path, number, line)
             if target != "portolan" and re.match(r"\s*(print|debugPrint|exit)\(", line):

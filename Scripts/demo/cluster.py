@@ -149,7 +149,7 @@ class Cluster:
         operator = self.pki / "operators" / "alice"
         self._write(self.context, {
             "trustDomain": TRUST_DOMAIN,
-            "root": str(self.pki / "root.pem"),
+            "roots": str(self.pki / "root.pem"),
             "certificate": str(operator / "certificate.pem"),
             "key": str(operator / "key.pem"),
             "region": regions[0],
