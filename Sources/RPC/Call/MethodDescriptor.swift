@@ -11,6 +11,8 @@ public struct MethodDescriptor: Hashable, Sendable {
     public let service: String
     /// "GetUser".
     public let name: String
+    /// "portolan.directory.v1.Directory/GetUser". Kept, because every call needs it.
+    public let fullName: String
     public let kind: Kind
     /// Declared NO_SIDE_EFFECTS or IDEMPOTENT: may be sent again after a failure.
     public let isIdempotent: Bool
@@ -18,10 +20,8 @@ public struct MethodDescriptor: Hashable, Sendable {
     public init(service: String, name: String, kind: Kind, isIdempotent: Bool) {
         self.service = service
         self.name = name
+        self.fullName = "\(service)/\(name)"
         self.kind = kind
         self.isIdempotent = isIdempotent
     }
-
-    /// "portolan.directory.v1.Directory/GetUser".
-    public var fullName: String { "\(service)/\(name)" }
 }
