@@ -48,11 +48,13 @@ package struct CallLimits: Sendable {
     }
 
     /// The deadline of a call, from what the caller asked for. Streams may have none.
-    func deadline(timeout: Duration?, kind: MethodDescriptor.Kind) -> Deadline {
+    func deadline(
+        timeout: Duration?, kind: MethodDescriptor.Kind, now: NIODeadline = .now()
+    ) -> Deadline {
         switch (timeout, kind) {
-        case (let timeout?, .unary): .after(min(timeout, unaryDurationMax))
-        case (let timeout?, _): .after(timeout)
-        case (nil, .unary): .after(unaryDurationMax)
+        case (let timeout?, .unary): .after(min(timeout, unaryDurationMax), now: now)
+        case (let timeout?, _): .after(timeout, now: now)
+        case (nil, .unary): .after(unaryDurationMax, now: now)
         case (nil, _): .never
         }
     }
@@ -73,4 +75,8 @@ package struct CallLimits: Sendable {
 extension Deadline {
     /// No end by time.
     public static var never: Deadline { Deadline(instant: .distantFuture) }
+
+    static func after(_ duration: Duration, now: NIODeadline) -> Deadline {
+        Deadline(instant: now + .nanoseconds(max(0, duration.nanosecondsClamped)))
+    }
 }

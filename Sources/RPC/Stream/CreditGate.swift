@@ -27,6 +27,7 @@ final class CreditGate: Sendable {
     ///
     /// Throws: the error the gate was closed with; `CancellationError`.
     func acquire(_ cost: Int) async throws {
+        if try takeNow(cost) { return }
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -53,6 +54,16 @@ final class CreditGate: Sendable {
                 return state.waiters.remove(at: index)
             }
             waiter?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Takes the cost if nobody waits and there is credit.
+    private func takeNow(_ cost: Int) throws -> Bool {
+        try state.withLock { state in
+            if let closed = state.closed { throw closed }
+            guard state.waiters.isEmpty, state.credit > 0 else { return false }
+            state.credit -= cost
+            return true
         }
     }
 

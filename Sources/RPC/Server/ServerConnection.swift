@@ -1,0 +1,419 @@
+import Logging
+import NIOCore
+
+/// One connection of the native wire, on its event loop.
+///
+/// Frames are handled as they are read. Calls answered from memory are answered at once; what a
+/// burst of reads gives is written and flushed together. Other calls run in tasks of their own and
+/// come back through `ServerReplies`.
+final class ServerConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        case open
+        /// No new calls; closes when the last has its end.
+        case draining
+        /// The go-away with the error is sent; what still comes in is dropped.
+        case failed
+        case closed
+    }
+
+    let core: ServerCore
+    let peer: PeerIdentity
+    var context: ChannelHandlerContext?
+    var phase = Phase.open
+    /// By stream ID: calls whose handler runs.
+    var streams: [UInt32: ServerStream] = [:]
+    var outbound = ByteBuffer()
+    /// What in `outbound` was charged to `outboundGate`.
+    var outboundCharge = 0
+    let outboundGate: CreditGate
+    var upkeep = ServerUpkeep()
+    var deadlines = DeadlineTimer()
+    var replies: ServerReplies?
+
+    private let allowed: [Bool]
+    private var counters: [MethodCounters?]
+    private var countersInBurst: [MethodCounters] = []
+    private var received: FrameBuffer
+    private var highestStreamID: UInt32 = 0
+    private var burstStart = NIODeadline.now()
+    private var flushIsScheduled = false
+    private var lastBurstBytes = 0
+    private var streamCreditBytes = WireLimits.defaultStreamCreditBytes
+    private let requestSeed = UInt64.random(in: .min ... .max)
+
+    init(core: ServerCore, peer: PeerIdentity) {
+        self.core = core
+        self.peer = peer
+        self.allowed = core.index.permissions(of: peer, in: core.authorization)
+        self.counters = Array(repeating: nil, count: core.index.slots.count)
+        self.received = FrameBuffer(frameBytesMax: core.limits.frameBytesMax)
+        self.outboundGate = CreditGate(credit: core.limits.outboundBytesMax)
+    }
+
+    // MARK: - Life of the channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        replies = ServerReplies(self, context.eventLoop)
+        var settings = WireSettings()
+        settings.frameBytesMax = UInt32(clamping: core.limits.frameBytesMax)
+        settings.streamsMax = UInt32(clamping: core.limits.streamsPerConnectionMax)
+        settings.streamCreditBytes = UInt32(clamping: core.limits.call.streamCreditBytes)
+        outbound.writeFrame(streamID: 0, .settings(settings))
+        flush()
+        startUpkeep(context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        close()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        close()
+        self.context = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        core.logger.debug(
+            "a connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    /// Gives the figures away and lets go of every call. Called once or more.
+    private func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        endBurst()
+        stopUpkeep()
+        deadlines.cancel()
+        outboundGate.close(.callerGone)
+        for stream in streams.values where !stream.isAnswered {
+            counters(stream.method).end(
+                status: .cancelled, nanoseconds: stream.started.nanosecondsAgo)
+            stream.stop(.callerGone)
+        }
+        streams = [:]
+        core.keep(figures())
+        counters = Array(repeating: nil, count: counters.count)
+    }
+
+    // MARK: - Reading
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase == .open || phase == .draining else { return }
+        burstStart = .now()
+        upkeep.read(at: burstStart)
+        received.append(unwrapInboundIn(data))
+        process(context)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        flush()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        try? context.channel.syncOptions?.setOption(.autoRead, value: isWritable)
+        upkeep.writability(isWritable, at: .now())
+        if isWritable, phase == .open || phase == .draining {
+            burstStart = .now()
+            process(context)
+            flush()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Handles the frames that are there, as long as the peer takes the answers.
+    private func process(_ context: ChannelHandlerContext) {
+        if outbound.capacity == 0 {
+            outbound.reserveCapacity(min(max(lastBurstBytes, 256), 64 << 10))
+        }
+        do {
+            while phase == .open || phase == .draining {
+                if outbound.readableBytes >= 256 << 10 {
+                    flush()
+                    if !context.channel.isWritable { return }
+                }
+                guard let frame = try received.next() else { break }
+                upkeep.partialSince = nil
+                try handle(frame)
+            }
+            if received.isPartial, upkeep.partialSince == nil { upkeep.partialSince = burstStart }
+        } catch let error as FrameError {
+            fail(.unreadable(error, frameBytesMax: core.limits.frameBytesMax))
+        } catch {
+            fail(error as? RPCError ?? .protocolViolation("The frame cannot be handled."))
+        }
+    }
+
+    private func handle(_ frame: FrameBuffer.Frame) throws {
+        switch frame.view.kind {
+        case .call: try call(frame)
+        case .cancel: cancel(frame.view.streamID)
+        case .credit: streams[frame.view.streamID]?.gate?.grant(Int(clamping: frame.view.number))
+        case .ping:
+            if !frame.view.flag {
+                outbound.writePing(frame.view.number, isAcknowledgement: true)
+            }
+        case .settings:
+            let credit = frame.view.settings.streamCreditBytes
+            if credit > 0 { streamCreditBytes = Int(min(credit, UInt32(Int32.max))) }
+        case .message:
+            if streams[frame.view.streamID] != nil {
+                throw RPCError.protocolViolation(
+                    "Stream \(frame.view.streamID) had its last request already.")
+            }
+        case .end, .goAway:
+            throw RPCError.protocolViolation("Only servers send this frame.")
+        }
+        guard frame.view.kind == .call || upkeep.allowsControlFrame(core.limits) else {
+            throw RPCError(
+                .resourceExhausted, reason: "TOO_MANY_CONTROL_FRAMES",
+                message: "More than \(core.limits.controlFramesMax) frames without a call.")
+        }
+    }
+
+    // MARK: - Calls
+
+    private func call(_ frame: FrameBuffer.Frame) throws {
+        let id = frame.view.streamID
+        guard id > highestStreamID else {
+            throw RPCError.protocolViolation("Stream IDs must rise; \(id) does not.")
+        }
+        // Whoever was told to go away knows that later streams were not looked at.
+        guard phase == .open else { return }
+        highestStreamID = id
+        let method = frame.bytes.withUnsafeReadableBytes { bytes in
+            core.index.find(UnsafeRawBufferPointer(rebasing: bytes[frame.view.name]))
+        }
+        guard let method else {
+            return outbound.writeFailure(
+                streamID: id, .unknownMethod(frame.string(frame.view.name)))
+        }
+        let counters = counters(method)
+        let payload = frame.payload ?? ByteBuffer()
+        counters.figures.requestBytes &+= UInt64(payload.readableBytes)
+        let entry = core.index.slots[method].entry
+        guard allowed[method] else {
+            return refuse(id, counters, .notAllowed(peer, entry.method.fullName))
+        }
+        guard frame.view.flag else {
+            return refuse(id, counters, .wrongKind(entry.method.fullName))
+        }
+        let context: ServerContext
+        do {
+            try core.limits.call.check(message: payload)
+            context = try serverContext(frame, entry.method)
+        } catch let error as RPCError {
+            return refuse(id, counters, error)
+        }
+        switch entry.immediate?(payload, context) {
+        case .answer(let answer): self.answer(id, counters, answer, context)
+        case .failure(let error):
+            refuse(
+                id, counters,
+                .leaving(error, requestID: context.requestID, limits: core.limits.call))
+        case .later, nil: try start(id, method, entry, payload, context)
+        }
+    }
+
+    private func serverContext(
+        _ frame: FrameBuffer.Frame, _ method: MethodDescriptor
+    ) throws -> ServerContext {
+        let limits = core.limits.call
+        let metadata = try frame.metadata()
+        try limits.check(metadata: metadata)
+        let microseconds = frame.view.number
+        let timeout: Duration? =
+            microseconds == 0 ? nil : .microseconds(Int64(clamping: microseconds))
+        return ServerContext(
+            method: method, peer: peer,
+            deadline: limits.deadline(timeout: timeout, kind: method.kind, now: burstStart),
+            metadata: metadata,
+            requestID: RequestID.text(requestSeed &+ UInt64(frame.view.streamID)))
+    }
+
+    /// The answer of the fast path.
+    private func answer(
+        _ id: UInt32, _ counters: MethodCounters, _ answer: ByteBuffer, _ context: ServerContext
+    ) {
+        guard answer.readableBytes <= core.limits.call.messageBytesMax else {
+            return refuse(
+                id, counters, .answerTooLarge(answer.readableBytes, core.limits.call))
+        }
+        outbound.writeAnswer(streamID: id, payload: answer)
+        counters.figures.responseBytes &+= UInt64(answer.readableBytes)
+        if counters.inBurst == 0 { countersInBurst.append(counters) }
+        counters.inBurst += 1
+    }
+
+    private func refuse(_ id: UInt32, _ counters: MethodCounters, _ error: RPCError) {
+        counters.end(status: error.code, nanoseconds: burstStart.nanosecondsAgo)
+        outbound.writeFailure(streamID: id, error)
+    }
+
+    private func start(
+        _ id: UInt32, _ method: Int, _ entry: MethodTable.Entry, _ payload: ByteBuffer,
+        _ context: ServerContext
+    ) throws {
+        guard streams.count < core.limits.streamsPerConnectionMax else {
+            throw RPCError(
+                .resourceExhausted, reason: "TOO_MANY_STREAMS",
+                message: "At most \(core.limits.streamsPerConnectionMax) calls may be under way "
+                    + "on one connection.")
+        }
+        guard let replies else { return }
+        var gate: CreditGate?
+        if case .serverStreaming = entry.handler { gate = CreditGate(credit: streamCreditBytes) }
+        let stream = ServerStream(
+            id: id, method: method, started: burstStart, deadline: context.deadline.instant,
+            gate: gate)
+        streams[id] = stream
+        watchDeadline(stream.deadline)
+        stream.task = replies.run(entry, payload, context, id: id, gate: gate)
+    }
+
+    private func cancel(_ id: UInt32) {
+        guard let stream = streams[id], !stream.isAnswered else { return }
+        stream.stop(.callerGone)
+        counters(stream.method).end(
+            status: .cancelled, nanoseconds: stream.started.nanosecondsAgo)
+    }
+
+    // MARK: - What handlers give
+
+    /// A message of a streamed answer; its cost was charged to `outboundGate`.
+    func message(_ id: UInt32, _ payload: ByteBuffer, charge: Int) {
+        outboundCharge += charge
+        if let stream = streams[id], !stream.isAnswered, phase != .failed {
+            outbound.writeMessage(streamID: id, payload: payload)
+            counters(stream.method).figures.responseBytes &+= UInt64(payload.readableBytes)
+        }
+        scheduleFlush()
+    }
+
+    /// The handler has ended, with the answer of a unary call.
+    func end(_ id: UInt32, _ result: Result<ByteBuffer, RPCError>, charge: Int) {
+        outboundCharge += charge
+        if let stream = streams.removeValue(forKey: id), !stream.isAnswered, phase != .failed {
+            let counters = counters(stream.method)
+            switch result {
+            case .success(let answer):
+                outbound.writeAnswer(streamID: id, payload: answer)
+                counters.figures.responseBytes &+= UInt64(answer.readableBytes)
+                counters.end(status: .ok, nanoseconds: stream.started.nanosecondsAgo)
+            case .failure(let error):
+                outbound.writeFailure(streamID: id, error)
+                counters.end(status: error.code, nanoseconds: stream.started.nanosecondsAgo)
+            }
+        }
+        scheduleFlush()
+        if phase == .draining { finishDraining() }
+    }
+
+    /// Answers a call that its handler has not answered, and stops the handler.
+    func giveUp(_ stream: ServerStream, _ error: RPCError) {
+        guard !stream.isAnswered else { return }
+        outbound.writeFailure(streamID: stream.id, error)
+        counters(stream.method).end(
+            status: error.code, nanoseconds: stream.started.nanosecondsAgo)
+        stream.stop(error)
+    }
+
+    // MARK: - Writing
+
+    /// Flushes once all that this turn of the event loop gives is there.
+    func scheduleFlush() {
+        guard !flushIsScheduled, let replies else { return }
+        flushIsScheduled = true
+        replies.onLoop { connection in
+            connection.flushIsScheduled = false
+            connection.flush()
+        }
+    }
+
+    func flush() {
+        endBurst()
+        guard let context, outbound.readableBytes > 0 || outboundCharge > 0 else { return }
+        lastBurstBytes = outbound.readableBytes
+        let bytes = outbound
+        outbound = ByteBuffer()
+        guard outboundCharge > 0 else {
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            return
+        }
+        let charge = outboundCharge
+        outboundCharge = 0
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { [outboundGate] _ in outboundGate.grant(charge) }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
+    }
+
+    private func endBurst() {
+        guard !countersInBurst.isEmpty else { return }
+        let nanoseconds = burstStart.nanosecondsAgo
+        for counters in countersInBurst { counters.endBurst(nanoseconds: nanoseconds) }
+        countersInBurst.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: - Going away
+
+    /// Tells the peer to open no further calls, and closes when the last is answered.
+    func drain(_ reason: RPCError? = nil) {
+        guard phase == .open else { return }
+        phase = .draining
+        outbound.writeGoAway(lastStreamID: highestStreamID, reason)
+        flush()
+        finishDraining()
+    }
+
+    func finishDraining() {
+        guard phase == .draining, streams.values.allSatisfy(\.isAnswered) else { return }
+        flush()
+        closeSoon()
+    }
+
+    /// Ends the connection because of what the peer did.
+    func fail(_ error: RPCError) {
+        guard phase == .open || phase == .draining else { return }
+        core.logger.debug(
+            "a connection was ended", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+        outbound.writeGoAway(lastStreamID: highestStreamID, error)
+        for stream in streams.values where !stream.isAnswered {
+            counters(stream.method).end(
+                status: error.code, nanoseconds: stream.started.nanosecondsAgo)
+            stream.stop(.callerGone)
+        }
+        phase = .failed
+        flush()
+        closeSoon()
+    }
+
+    // MARK: - Figures
+
+    private func counters(_ method: Int) -> MethodCounters {
+        if let counters = counters[method] { return counters }
+        let fresh = MethodCounters()
+        counters[method] = fresh
+        return fresh
+    }
+
+    func figures() -> [(RPCMetrics.Key, MethodFigures)] {
+        zip(core.index.slots, counters).enumerated().compactMap { index, pair in
+            guard var figures = pair.1?.figures else { return nil }
+            figures.inFlight = streams.values.count { $0.method == index }
+            let key = RPCMetrics.Key(method: pair.0.entry.method.fullName, peer: peer)
+            return (key, figures)
+        }
+    }
+}
+
+extension NIODeadline {
+    /// Since this moment; 0 when it is ahead.
+    var nanosecondsAgo: UInt64 { UInt64(max(0, (NIODeadline.now() - self).nanoseconds)) }
+}

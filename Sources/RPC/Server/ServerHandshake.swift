@@ -1,0 +1,91 @@
+import Logging
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// Waits for TLS, reads who the peer is, and puts the wire's handler in its own place.
+final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let core: ServerCore
+    private let trustDomain: String
+    private var timeout: Scheduled<Void>?
+
+    init(core: ServerCore, trustDomain: String) {
+        self.core = core
+        self.trustDomain = trustDomain
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        timeout = context.eventLoop.scheduleTask(in: TimeAmount(core.limits.handshakeTimeout)) {
+            channel.close(promise: nil)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { timeout?.cancel() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        guard negotiated == TLSIdentityStore.nativeProtocol else {
+            return refuse(
+                context, reason: "ALPN",
+                message: "Ask for the application protocol \(TLSIdentityStore.nativeProtocol).")
+        }
+        guard let peer = peerIdentity(context) else {
+            return refuse(
+                context, reason: "PEER_IDENTITY",
+                message: "The certificate needs one URI name, spiffe://\(trustDomain)/region/"
+                    + "<region>/service/<service> or spiffe://\(trustDomain)/operator/<name>.")
+        }
+        do {
+            let connection = ServerConnection(core: core, peer: peer)
+            try context.pipeline.syncOperations.addHandler(connection, position: .after(self))
+            core.enter(connection.makeHandle(context.eventLoop), context.channel)
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        core.logger.debug(
+            "a connection ended in its handshake",
+            metadata: [
+                "remote": "\(context.remoteAddress?.description ?? "unknown")",
+                "error": "\(error)",
+            ])
+        context.close(promise: nil)
+    }
+
+    private func peerIdentity(_ context: ChannelHandlerContext) -> PeerIdentity? {
+        guard
+            let tls = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
+            let certificate = tls.peerCertificate
+        else { return nil }
+        return PeerIdentity(verified: certificate, trustDomain: trustDomain)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, reason: String, message: String) {
+        core.logger.debug(
+            "a connection was refused",
+            metadata: [
+                "remote": "\(context.remoteAddress?.description ?? "unknown")",
+                "reason": "\(reason)",
+            ])
+        var bytes = ByteBuffer()
+        bytes.writeGoAway(
+            lastStreamID: 0,
+            RPCError(.unauthenticated, reason: reason, message: message))
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.close(promise: nil)
+    }
+}
+
+extension TimeAmount {
+    init(_ duration: Duration) { self = .nanoseconds(duration.nanosecondsClamped) }
+}
