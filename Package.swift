@@ -39,6 +39,7 @@ let mustache = Target.Dependency.product(name: "Mustache", package: "swift-musta
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -85,8 +86,8 @@ let package = Package(
             name: "portolan",
             dependencies: [
                 "DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
-                "PortalService", "ServiceKit", "Contracts", "RPC", argumentParser, asn1,
-                configuration, lifecycle, lifecycleSignals, logging, nioCore, nioPosix, nioSSL,
+                "PortalService", "AccessPolicy", "ServiceKit", "Contracts", "RPC", argumentParser,
+                asn1, configuration, lifecycle, lifecycleSignals, logging, nioCore, nioPosix, nioSSL,
                 protobuf, swiftCrypto, x509,
             ],
             swiftSettings: strict),
@@ -135,7 +136,7 @@ let package = Package(
             name: "ServiceKit",
             dependencies: [
                 "Contracts", "RPC", asn1, configuration, lifecycle, logging, metrics, nioCore,
-                nioPosix, nioSSL, protobuf, systemPackage, x509,
+                nioHTTP1, nioPosix, nioSSL, protobuf, swiftCrypto, systemPackage, x509,
             ],
             swiftSettings: strict),
         .target(
@@ -147,7 +148,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ReplicationLog",
-            dependencies: ["Contracts", grdb, logging, protobuf, swiftCrypto],
+            dependencies: ["Contracts", collections, grdb, logging, protobuf, swiftCrypto],
             swiftSettings: strict),
         .target(name: "AccessPolicy", swiftSettings: strict),
         .target(name: "SAML", dependencies: ["XMLSignature", logging], swiftSettings: strict),
@@ -177,7 +178,17 @@ let package = Package(
         .systemLibrary(
             name: "CXMLSecurity", pkgConfig: "xmlsec1-openssl",
             providers: [.apt(["libxml2-dev", "libxmlsec1-dev"])]),
-        .target(name: "CXMLSignature", dependencies: ["CXMLSecurity"]),
+        // SwiftPM does not pass on the definitions that pkg-config names; these two belong to the
+        // library's ABI and its choice of OpenSSL. cxml_initialize checks that they fit.
+        .target(
+            name: "CXMLSignature", dependencies: ["CXMLSecurity"],
+            cSettings: [
+                .define("XMLSEC_NO_SIZE_T"), .define("XMLSEC_CRYPTO_OPENSSL", to: "1"),
+                .define("XMLSEC_NO_CRYPTO_DYNAMIC_LOADING", to: "1"),
+                .define("XMLSEC_OPENSSL3_ENGINES", to: "1"),
+                .define("__XMLSEC_FUNCTION__", to: "__func__"),
+            ],
+            linkerSettings: [.linkedLibrary("z")]),
 
         // Tests mirror Sources.
         .testTarget(
@@ -186,6 +197,17 @@ let package = Package(
                 "RPC", "Contracts", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf, x509, asn1,
                 swiftCrypto, logging,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ServiceKitTests",
+            dependencies: [
+                "ServiceKit", "Contracts", "RPC", asn1, configuration, lifecycle, logging, metrics,
+                nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, swiftCrypto, x509,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PortolanTests",
+            dependencies: ["portolan", "ServiceKit", "Contracts", "RPC", argumentParser, protobuf],
             swiftSettings: strict),
         .testTarget(
             name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),

@@ -1,0 +1,1 @@
+// Carries the build settings of xmlsec1; its headers are included by CXMLSignature only.
