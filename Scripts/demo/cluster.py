@@ -59,6 +59,8 @@ class Ports:
         for region in REGIONS:
             used.update({self.rpc(region, s): f"{s} in {region}" for s in SERVICES})
             used[self.https(region)] = f"HTTPS in {region}"
+        for number in range(5):
+            used[self.base + 50 + number] = "a throw-away Region"
         return used
 
     def require_free(self) -> None:
@@ -85,6 +87,7 @@ class Cluster:
     directory: Path
     ports: Ports
     processes: dict[tuple[str, str], subprocess.Popen] = field(default_factory=dict)
+    fixed_ports: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def pki(self) -> Path:
@@ -100,8 +103,12 @@ class Cluster:
     def portal(self, region: str) -> str:
         return f"https://{self.host(region)}:{self.ports.https(region)}"
 
+    def port(self, region: str, service: str) -> int:
+        fixed = self.fixed_ports.get((region, service))
+        return self.ports.rpc(region, service) if fixed is None else fixed
+
     def address(self, region: str, service: str) -> str:
-        return f"127.0.0.1:{self.ports.rpc(region, service)}"
+        return f"127.0.0.1:{self.port(region, service)}"
 
     def config_file(self, region: str) -> Path:
         return self.directory / f"{region}.json"
@@ -146,16 +153,32 @@ class Cluster:
                 "peers": peers,
                 "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
             })
-        operator = self.pki / "operators" / "alice"
-        self._write(self.context, {
+        self._write(self.context, self._context(self.pki, regions[0], {
+            region: {s: self.address(region, s) for s in SERVICES} for region in regions}))
+
+    def configure_one(self, region: str, pki: Path, base: int) -> None:
+        """A Region by itself, on ports from base up, with identities made elsewhere."""
+        address = {s: f"127.0.0.1:{base + number}" for number, s in enumerate(SERVICES)}
+        self.fixed_ports = {(region, s): base + number for number, s in enumerate(SERVICES)}
+        self._write(self.config_file(region), {
+            "region": region, "trustDomain": TRUST_DOMAIN, "accountID": ACCOUNT,
+            "dataDirectory": str(self.directory / "data" / region),
+            "pki": {"directory": str(pki)}, "listen": address,
+            "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
+        })
+        self._write(self.context, self._context(pki, region, {region: address}))
+
+    @staticmethod
+    def _context(pki: Path, region: str, regions: dict) -> dict:
+        operator = pki / "operators" / "alice"
+        return {
             "trustDomain": TRUST_DOMAIN,
-            "roots": str(self.pki / "root.pem"),
+            "roots": str(pki / "root.pem"),
             "certificate": str(operator / "certificate.pem"),
             "key": str(operator / "key.pem"),
-            "region": regions[0],
-            "regions": {
-                region: {s: self.address(region, s) for s in SERVICES} for region in regions},
-        })
+            "region": region,
+            "regions": regions,
+        }
 
     @staticmethod
     def _write(path: Path, content: dict) -> None:
@@ -205,7 +228,7 @@ class Cluster:
     def _serves(self, region: str, service: str) -> bool:
         try:
             socket.create_connection(
-                ("127.0.0.1", self.ports.rpc(region, service)), timeout=1).close()
+                ("127.0.0.1", self.port(region, service)), timeout=1).close()
             if service == "portal":
                 socket.create_connection(
                     ("127.0.0.1", self.ports.https(region)), timeout=1).close()

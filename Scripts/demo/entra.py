@@ -1,8 +1,8 @@
 """Microsoft Entra ID's provisioning service: the requests that it sends, with its habits.
 
 Shapes from Microsoft's "Develop and plan provisioning for a SCIM endpoint": a probe for a user that
-does not exist, a filter on the matching attribute, POST, and PATCH with capitalised operations, string
-booleans, filtered e-mail paths and attributes of the enterprise URN; members one PATCH per page.
+does not exist, a filter on the matching attribute, POST, and PATCH with capitalised operations,
+string booleans, filtered e-mail paths and attributes of the enterprise URN; members one PATCH per page.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Okta's provisioning client: the requests that its SCIM 2.0 connector sends, in its order.
 
 Shapes from Okta's SCIM protocol reference: a filter on userName before each create, POST of the
-whole user with the core and enterprise schemas, POST of each group, then PATCHes that add members in
-batches, and a profile change by PUT of the whole user.
+whole user with the core and enterprise schemas, POST of each group, then PATCHes that add members
+in batches, and a profile change by PUT of the whole user.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A realistic organisation, the same on every run: two merged companies, one on Okta, one on Entra ID."""
+"""A realistic organisation, the same on every run: two merged companies, on Okta and Entra ID."""
 
 from __future__ import annotations
 

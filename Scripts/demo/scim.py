@@ -1,4 +1,4 @@
-"""What both SCIM clients share: an HTTPS connection with keep-alive, bounded retries, statistics."""
+"""What both SCIM clients share: HTTPS with keep-alive, bounded retries, statistics."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class ServiceProvider:
                 "allow_unsolicited": True,
                 "want_response_signed": False, "want_assertions_signed": True,
                 "endpoints": {"assertion_consumer_service": [
-                    (f"{self.url}/acs", BINDING_HTTP_POST), (f"{self.url}/two", BINDING_HTTP_POST)]},
+                    (f"{self.url}/{path}", BINDING_HTTP_POST) for path in ("acs", "two")]},
             }},
         }
         self.metadata = str(entity_descriptor(SPConfig().load(settings)))
@@ -119,7 +119,8 @@ class IdentityProviderTests(unittest.TestCase):
         self.assertEqual(visited.body, f"{USER} /there")
 
     def test_a_sign_in_started_at_the_idp_reaches_each_consumer(self) -> None:
-        self.assertEqual(self.idp.assertion_consumers(), [f"{self.sp.url}/acs", f"{self.sp.url}/two"])
+        self.assertEqual(self.idp.assertion_consumers(),
+                         [f"{self.sp.url}/acs", f"{self.sp.url}/two"])
         for address in self.idp.assertion_consumers():
             page = self.browser.open(f"{self.idp.url}/")
             link = next(to for to, _ in page.links if to.endswith(urlsplit(address).path[1:]))
