@@ -227,7 +227,8 @@ public nonisolated struct PortalDeleteScimTokenResponse: Sendable {
 }
 
 /// Sealed in the regional streams' domain "session": "session/<id>", "revocation/<session id>",
-/// "assertion/<hash>" (replay cache); in the control stream's domain "scim-token": "token/<id>".
+/// "assertion/<hash>" (replay cache), "credential-key/<id>"; in the control stream's domain
+/// "scim-token": "token/<id>".
 public nonisolated struct PortalSessionRecord: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -265,6 +266,40 @@ public nonisolated struct PortalRevocationRecord: Sendable {
 
   /// Kept until then.
   public var keepUntilUs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct PortalAssertionRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Kept until then: afterwards the assertion has expired by itself.
+  public var keepUntilUs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Gives the secret access keys of role credentials: HMAC-SHA-256 over the access key ID.
+public nonisolated struct PortalCredentialKeyRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  /// 32 bytes.
+  public var key: Data = Data()
+
+  public var createdAtUs: Int64 = 0
+
+  /// The Region that made it and issues with it.
+  public var region: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -814,6 +849,81 @@ nonisolated extension PortalRevocationRecord: SwiftProtobuf.Message, SwiftProtob
     if lhs.revokedAtUs != rhs.revokedAtUs {return false}
     if lhs.cause != rhs.cause {return false}
     if lhs.keepUntilUs != rhs.keepUntilUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PortalAssertionRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AssertionRecord"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}keep_until_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.keepUntilUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.keepUntilUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.keepUntilUs, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PortalAssertionRecord, rhs: PortalAssertionRecord) -> Bool {
+    if lhs.keepUntilUs != rhs.keepUntilUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PortalCredentialKeyRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CredentialKeyRecord"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}key\0\u{3}created_at_us\0\u{1}region\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.createdAtUs) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 2)
+    }
+    if self.createdAtUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdAtUs, fieldNumber: 3)
+    }
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PortalCredentialKeyRecord, rhs: PortalCredentialKeyRecord) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.key != rhs.key {return false}
+    if lhs.createdAtUs != rhs.createdAtUs {return false}
+    if lhs.region != rhs.region {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
