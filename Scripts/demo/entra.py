@@ -2,7 +2,8 @@
 
 Shapes from Microsoft's "Develop and plan provisioning for a SCIM endpoint": a probe for a user that
 does not exist, a filter on the matching attribute, POST, and PATCH with capitalised operations,
-string booleans, filtered e-mail paths and attributes of the enterprise URN; members one PATCH per page.
+string booleans, filtered e-mail paths and attributes of the enterprise URN; members one PATCH per
+page.
 """
 
 from __future__ import annotations

@@ -10,25 +10,30 @@ from dataclasses import dataclass, field
 SEED = 20260203
 PEOPLE = 2400
 
-GIVEN = """Aaliyah Adrián Agnieszka Ahmed Aiko Alejandra Alice Amara Amélie Anders Anjali Anna Antoine
-Ayşe Beatriz Benjamin Björn Camille Carlos Chiara Chloé Clara Daniel Deepa Diego Dmitri Elena Elif
-Emil Emma Erik Fatima Felix Fiona Francesca François Freja Gabriel Giulia Grace Hannah Haruto Henrik
+GIVEN = """
+Aaliyah Adrián Agnieszka Ahmed Aiko Alejandra Alice Amara Amélie Anders Anjali Anna Antoine Ayşe
+Beatriz Benjamin Björn Camille Carlos Chiara Chloé Clara Daniel Deepa Diego Dmitri Elena Elif Emil
+Emma Erik Fatima Felix Fiona Francesca François Freja Gabriel Giulia Grace Hannah Haruto Henrik
 Ibrahim Ines Ingrid Isabel Ivan Jakub James Jana Joana João José Julia Kaito Karim Katarzyna Kofi
-Lars Laura Layla Léa Leo Liam Lin Lucía Luca Łukasz Maja Malik Marco María Marta Mateo Matthias Maya
-Mei Mikael Mina Mohammed Nadia Naomi Nikhil Nina Noah Nora Oleg Olivia Oscar Paolo Paula Pedro Petra
-Priya Rafael Rania Ravi Renée Rosa Samuel Sana Sara Sean Siân Simon Sofia Søren Stefan Sven Takumi
-Tariq Teresa Thandiwe Thomas Tomáš Valentina Vera Viktor Wei William Yara Yusuf Zara Zoë""".split()
+Lars Laura Layla Léa Leo Liam Lin Lucía Luca Łukasz Maja Malik Marco María Marta Mateo Matthias
+Maya Mei Mikael Mina Mohammed Nadia Naomi Nikhil Nina Noah Nora Oleg Olivia Oscar Paolo Paula
+Pedro Petra Priya Rafael Rania Ravi Renée Rosa Samuel Sana Sara Sean Siân Simon Sofia Søren Stefan
+Sven Takumi Tariq Teresa Thandiwe Thomas Tomáš Valentina Vera Viktor Wei William Yara Yusuf Zara
+Zoë
+""".split()
 
-FAMILY = """Abebe Adeyemi Almeida Álvarez Andersen Bakker Bauer Becker Berg Bianchi Björk Brown Castro
-Chen Clarke Colombo Costa Cruz Davies Dąbrowski Delgado Demir Dubois Eriksson Esposito Fernández
+FAMILY = """
+Abebe Adeyemi Almeida Álvarez Andersen Bakker Bauer Becker Berg Bianchi Björk Brown Castro Chen
+Clarke Colombo Costa Cruz Davies Dąbrowski Delgado Demir Dubois Eriksson Esposito Fernández
 Ferrari Fischer Fournier Garcia Gómez González Gupta Haas Hansen Hassan Hernández Hoffmann Horváth
 Hughes Ibrahim Ivanova Iyer Jansen Jensen Johansson Jones Kamara Kaplan Kaya Keller Khan Kim Klein
 Kovács Kowalski Kumar Larsen Laurent Lefèvre Lindberg Lindqvist López Marino Martin Martínez Mehta
 Mensah Meyer Moreau Morgan Müller Murphy Nakamura Ndlovu Németh Nguyen Nielsen Novák Nowak O'Brien
 O'Connor Okafor Olsen Osei Pereira Petit Petrov Popescu Ramírez Rao Reid Ricci Richter Rossi Roux
-Ruiz Sánchez Santos Sato Schmidt Schneider Schulz Sharma Silva Singh Smith Sørensen Suzuki Svensson
-Tanaka Torres Usman van-Dijk Vargas Vogel Wagner Walker Wang Weber Williams Wilson Wójcik Wolf
-Yamamoto Yıldız Zhang Zieliński""".split()
+Ruiz Sánchez Santos Sato Schmidt Schneider Schulz Sharma Silva Singh Smith Sørensen Suzuki
+Svensson Tanaka Torres Usman van-Dijk Vargas Vogel Wagner Walker Wang Weber Williams Wilson Wójcik
+Wolf Yamamoto Yıldız Zhang Zieliński
+""".split()
 
 SITES = [  # name, country, locale, time zone
     ("Hamburg", "DE", "de-DE", "Europe/Berlin"),

@@ -173,8 +173,9 @@ def everything(world: World, region: str) -> dict[str, dict]:
 def difference(one: dict, other: dict) -> str:
     """What two sets of records do not have in common, in short."""
     changed = [key for key in one if key in other and one[key] != other[key]]
-    return (f"{len(one)} and {len(other)}; only in the first: {list(one.keys() - other.keys())[:3]}, "
-            f"only in the second: {list(other.keys() - one.keys())[:3]}, changed: {changed[:3]}")
+    first, second = list(one.keys() - other.keys()), list(other.keys() - one.keys())
+    return (f"{len(one)} and {len(other)}; only in the first: {first[:3]}, only in the second: "
+            f"{second[:3]}, changed: {changed[:3]}")
 
 
 def application_elsewhere(world: World) -> None:
