@@ -222,7 +222,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(200, chooser_page(self.idp.people, given))
 
     def _login(self, given: dict[str, str]) -> None:
-        user = given.get("user", "").strip()
+        user = (given.get("pick") or given.get("user", "")).strip()
         if not user:
             return self._send(200, chooser_page(self.idp.people, given))
         identifier = secrets.token_urlsafe(24)

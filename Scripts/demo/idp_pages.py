@@ -11,6 +11,7 @@ h1 { font-size: 1.3rem; } ul { padding: 0; list-style: none; display: grid; gap:
 input, button, li a { font: inherit; padding: .5rem .75rem; border-radius: .4rem;
   border: 1px solid #8888; width: 100%; box-sizing: border-box; display: block; }
 button { background: #7a3ff2; color: white; border: 0; margin-top: .5rem; cursor: pointer; }
+button.pick { background: none; color: inherit; border: 1px solid #8888; text-align: left; }
 """
 
 
@@ -28,12 +29,16 @@ def chooser_page(people: list[str], carried: dict[str, str]) -> str:
         f'<input type="hidden" name="{name}" value="{escape(carried[name])}">'
         for name in ("SAMLRequest", "RelayState", "binding", "acs") if carried.get(name))
     options = "".join(f'<option value="{escape(person)}">' for person in people)
+    picks = "".join(
+        f'<button class="pick" name="pick" value="{escape(person)}" formnovalidate>'
+        f"{escape(person)}</button>" for person in people[:6])
     return _page("Demo identity provider", f"""
 <p>Choose whom to sign in as. This stands in for your company's identity provider.</p>
 <form method="post" action="/login">{hidden}
-<input name="user" list="people" autocomplete="off" autofocus required aria-label="User name"
- value="{escape(people[0] if people else '')}"><datalist id="people">{options}</datalist>
-<button type="submit">Sign in</button></form>""")
+<input name="user" list="people" autocomplete="off" required aria-label="User name"
+ placeholder="name@company.example"><datalist id="people">{options}</datalist>
+<button type="submit">Sign in</button>
+<p>or as</p>{picks}</form>""")
 
 
 def tiles_page(user: str | None, launches: list[tuple[str, str]],

@@ -9,7 +9,7 @@ import json
 import requests
 from botocore.exceptions import ClientError
 
-from . import okta
+from . import chromium, okta
 from .organization import Person
 from .scim import ScimClient
 from .world import World, events_named, eventually
@@ -32,6 +32,20 @@ def sign_ins(world: World) -> None:
                   world.landed(page, region, world.engineer),
                   f"{page.url} {page.status} {page.text}")
         _refused_sign_ins(world)
+        _real_browser(world)
+
+
+def _real_browser(world: World) -> None:
+    """The same in Chromium, where it is installed: cookies and policies as a browser holds them."""
+    if chromium.executable() is None:
+        return
+    with chromium.Chromium() as browser:
+        for region in world.regions:
+            browser.sign_in(world.portal(region) + "/start", world.engineer.user_name,
+                            world.portal(region))
+            world.verdict.check("M8", f"Chromium signs in at {region}",
+                                world.engineer.given_name in browser.text,
+                                f"{browser.url} {browser.text[:300]}")
 
 
 def _refused_sign_ins(world: World) -> None:
