@@ -1,0 +1,91 @@
+/// The one place that decides who may write a stream: for appends and for received entries.
+///
+/// The control stream belongs to the primary at the current epoch, a regional stream to its Region.
+package struct WriteGate: Sendable {
+    package let identity: LogIdentity?
+    /// This Region, known also while it holds no instance.
+    package let region: String
+
+    package init(identity: LogIdentity?, region: String) {
+        self.identity = identity
+        self.region = region
+    }
+
+    /// The Region that writes a stream.
+    package func writer(of stream: StreamName) -> String? {
+        stream.region ?? identity?.primaryRegion
+    }
+
+    /// Whether this Region may append to the stream now. Returns the epoch the entries belong to.
+    ///
+    /// Throws: `regionNotEnabled`, `notPrimary`, `wrongWriter`.
+    package func admitAppend(to stream: StreamName) throws(LogError) -> UInt64 {
+        guard let identity else {
+            throw LogError(.regionNotEnabled, "The Region \(region) holds no instance.")
+        }
+        guard let owner = stream.region else {
+            guard identity.isPrimary else {
+                throw LogError(
+                    .notPrimary,
+                    "Region \(region) is not the primary: this is written in "
+                        + "\(identity.primaryRegion).",
+                    primaryRegion: identity.primaryRegion)
+            }
+            return identity.epoch
+        }
+        guard owner == region else {
+            throw LogError(.wrongWriter, "Only \(owner) writes \(stream).")
+        }
+        guard identity.mayWriteOwnStream else {
+            throw LogError(
+                .regionNotEnabled,
+                "The Region \(region) is still getting back its own stream; try again shortly.")
+        }
+        return identity.epoch
+    }
+
+    /// Whether entries of the stream may come from that sender.
+    ///
+    /// A returning Region may get its own stream back from the primary, and only until it writes
+    /// there again.
+    ///
+    /// Throws: `regionNotEnabled`, `wrongWriter`.
+    package func admitSender(_ sender: String, of stream: StreamName) throws(LogError) {
+        guard let identity else {
+            throw LogError(.regionNotEnabled, "The Region \(region) holds no instance.")
+        }
+        if stream.region == region {
+            guard !identity.mayWriteOwnStream, sender == identity.primaryRegion,
+                sender != region
+            else {
+                throw LogError(
+                    .wrongWriter, "\(sender) sent entries of \(stream), which is written here.")
+            }
+            return
+        }
+        guard writer(of: stream) == sender, sender != region else {
+            throw LogError(
+                .wrongWriter,
+                "\(sender) sent entries of \(stream), which is written by "
+                    + "\(writer(of: stream) ?? "nobody").")
+        }
+    }
+
+    /// Whether an entry of that epoch may follow the head of its stream.
+    ///
+    /// Throws: `epochStale`, `epochUnknown`.
+    package func admitEpoch(
+        _ epoch: UInt64, of stream: StreamName, headEpoch: UInt64
+    ) throws(LogError) {
+        guard epoch >= max(headEpoch, 1) else {
+            throw LogError(
+                .epochStale,
+                "An entry of epoch \(epoch) follows one of epoch \(headEpoch) in \(stream).")
+        }
+        guard let known = identity?.epoch, epoch <= known else {
+            throw LogError(
+                .epochUnknown,
+                "An entry of epoch \(epoch) in \(stream) is of a reign not known here.")
+        }
+    }
+}

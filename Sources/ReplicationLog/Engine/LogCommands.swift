@@ -1,0 +1,96 @@
+package import Contracts
+
+/// One compare-and-append.
+package struct AppendCommand: Sendable {
+    package var stream: StreamName
+    package var domain: String
+    /// Sequence of the domain's last entry in the stream as the caller knows it; nil appends
+    /// whatever it is, for records whose content depends on nothing (canaries).
+    package var expectedDomainSequence: UInt64?
+    package var records: [LogRecord]
+    package var events: [TrailDraft]
+    /// Empty: no protection against repeats.
+    package var requestID: String
+    package var writtenAtMicroseconds: Int64
+
+    package init(
+        stream: StreamName, domain: String, expectedDomainSequence: UInt64?,
+        records: [LogRecord], events: [TrailDraft] = [], requestID: String = "",
+        writtenAtMicroseconds: Int64
+    ) {
+        self.stream = stream
+        self.domain = domain
+        self.expectedDomainSequence = expectedDomainSequence
+        self.records = records
+        self.events = events
+        self.requestID = requestID
+        self.writtenAtMicroseconds = writtenAtMicroseconds
+    }
+}
+
+/// Where an append has its place.
+package struct AppendOutcome: Hashable, Sendable {
+    /// Position of the last record; the head of the stream when there was none.
+    package var position: LogPosition
+    package var firstSequence: UInt64
+    package var writtenAtMicroseconds: Int64
+}
+
+/// What to read of a stream.
+package struct ReadQuery: Sendable {
+    package var stream: StreamName
+    /// Entries after this sequence, which is the end of a commit (or 0).
+    package var after: UInt64
+    /// Only entries of these domains; nil: all.
+    package var domains: Set<String>?
+    /// The batch ends with the first commit that reaches a limit.
+    package var entriesMax: Int
+    package var bytesMax: Int
+
+    package init(
+        stream: StreamName, after: UInt64, domains: Set<String>? = nil, entriesMax: Int = 2_000,
+        bytesMax: Int = 1 << 20
+    ) {
+        self.stream = stream
+        self.after = after
+        self.domains = domains
+        self.entriesMax = entriesMax
+        self.bytesMax = bytesMax
+    }
+}
+
+/// Entries read, and where they lead.
+package struct ReadResult: Sendable {
+    package var entries: [LogEntry]
+    /// Where a reader stands after these entries.
+    package var through: LogPosition
+    /// Whether `through` was the head when it was read.
+    package var isAtHead: Bool
+    package var compactedThrough: UInt64
+}
+
+/// How far a compaction may go in one stream.
+package struct CompactionRequest: Sendable {
+    package var stream: StreamName
+    /// Nothing superseded after this sequence is removed: the slowest replica's position.
+    package var through: UInt64
+    /// Tombstones written before this moment are removed; nil keeps all.
+    package var tombstonesBeforeMicroseconds: Int64?
+    package var limit: Int
+
+    package init(
+        stream: StreamName, through: UInt64, tombstonesBeforeMicroseconds: Int64?,
+        limit: Int = 5_000
+    ) {
+        self.stream = stream
+        self.through = through
+        self.tombstonesBeforeMicroseconds = tombstonesBeforeMicroseconds
+        self.limit = limit
+    }
+}
+
+package struct CompactionOutcome: Hashable, Sendable {
+    package var removed: Int
+    /// Whether the limit was reached and there is more to do.
+    package var hasMore: Bool
+}

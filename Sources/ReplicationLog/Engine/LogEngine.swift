@@ -1,0 +1,70 @@
+package import Contracts
+
+/// Keeps one Region's log, its trail and what goes with them on durable storage.
+///
+/// One conformance suite runs on every engine. All methods are safe to call from anywhere. Every
+/// write is atomic and durable when it returns; after a failure nothing of it is there.
+///
+/// Throws: `LogError` from every method.
+package protocol LogEngine: Sendable {
+    /// The newest committed state. Costs no storage access.
+    var state: LogState { get }
+
+    /// Called in the order of commits, after each commit that changed the log (not the trail alone)
+    /// and before its writers are answered; entries may be none when only a position moved. Must not block. Set once, before the first write.
+    func setCommitObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void)
+
+    /// Starts a log, takes part in one, or changes this Region's part in the log it holds.
+    /// Throws `logMismatch` while another log is held.
+    func establish(_ identity: LogIdentity) async throws
+
+    /// Drops the log and everything with it except the trail, adding these events to it.
+    func wipe(events: [TrailDraft]) async throws
+
+    /// Compare-and-append; a repeat of a `requestID` of the last five minutes answers as before.
+    func append(_ command: AppendCommand) async throws -> AppendOutcome
+
+    /// Stores whole received commits and moves the position in the same transaction. Entries
+    /// already held are passed over. Returns where the stream stands.
+    func apply(_ batch: ValidatedBatch) async throws -> LogPosition
+
+    /// Entries of a stream in order, whole commits, checksums verified.
+    func read(_ query: ReadQuery) async throws -> ReadResult
+
+    /// The newest entries of a domain in a stream, tombstones left out, in order of key.
+    func snapshot(
+        stream: StreamName, domain: String, keyPrefix: String
+    ) async throws -> [LogEntry]
+
+    /// Drops a stream that another Region writes, so that it can be copied again.
+    /// Throws `wrongWriter` for a stream that is written here.
+    func drop(_ stream: StreamName) async throws
+
+    /// Notes how far a Region has applied a stream; kept over a restart, forgotten by `wipe`.
+    func acknowledge(region: String, positions: [LogPosition], at timeMicroseconds: Int64)
+        async throws
+
+    /// What `acknowledge` noted: Region, stream, sequence.
+    func acknowledged() async throws -> [String: [StreamName: UInt64]]
+
+    /// Forgets what a Region acknowledged.
+    func forget(region: String) async throws
+
+    /// Removes superseded entries and old tombstones, at most `limit` in one transaction.
+    func compact(_ request: CompactionRequest) async throws -> CompactionOutcome
+
+    /// Adds events to the trail.
+    func record(_ events: [TrailDraft]) async throws
+
+    /// Recorded events by filter, newest first.
+    func lookUp(_ query: TrailQuery) async throws -> [TrailRecordedEvent]
+
+    /// Recorded events after a sequence, oldest first, at most `limit`.
+    func trail(after sequence: UInt64, limit: Int) async throws -> [TrailRecordedEvent]
+
+    /// Recomputes the hash chain of the trail.
+    func verifyTrail() async throws -> TrailVerdict
+
+    /// Waits for what is being written and closes the storage; later calls throw `closed`.
+    func close() async
+}

@@ -1,0 +1,176 @@
+package import Contracts
+import Foundation
+import GRDB
+import Synchronization
+
+/// The log of one Region in one SQLite database: WAL, `synchronous=FULL`, one writer.
+///
+/// Writes that wait while a transaction is on its way to the disk share the next one. Reads run
+/// beside the writer on snapshots. The process that opens the database owns it.
+package final class SQLiteLogEngine: LogEngine {
+    let pool: DatabasePool
+    let region: String
+    private let published: Mutex<Published>
+    private let queue = Mutex(WriteQueue())
+    private let requests: Mutex<RequestMemory>
+    private let observer = Mutex<(@Sendable ([LogEntry], LogState) -> Void)?>(nil)
+
+    private struct Published {
+        var state: LogState
+        var chain: TrailChain
+    }
+
+    /// Opens the log of a Region, making it when there is none.
+    ///
+    /// Throws: `storageFull`, `storageReadOnly`, `storageFailed`; `logMismatch` when the file
+    /// belongs to another Region.
+    package init(path: String, region: String) throws {
+        do {
+            pool = try Self.open(path)
+            self.region = region
+            let loaded = try pool.read { db in
+                let state = try Self.loadState(db, region: region)
+                let chain = try Self.loadChain(db)
+                let requests = try Self.loadRequests(db, state: state)
+                return (Published(state: state, chain: chain), requests)
+            }
+            published = Mutex(loaded.0)
+            requests = Mutex(loaded.1)
+        } catch {
+            throw LogError.storage(error)
+        }
+    }
+
+    private static func open(_ path: String) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.maximumReaderCount = 4
+        configuration.busyMode = .timeout(5)
+        configuration.label = "log"
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA cache_size = -16384")
+            try db.execute(sql: "PRAGMA trusted_schema = OFF")
+        }
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        try pool.writeWithoutTransaction { db in
+            // GRDB sets NORMAL for WAL; an acknowledged append must be on disk.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            try db.execute(sql: "PRAGMA cache_size = -65536")
+        }
+        try SQLiteSchema.migrator.migrate(pool)
+        return pool
+    }
+
+    package var state: LogState { published.withLock { $0.state } }
+
+    var chain: TrailChain { published.withLock { $0.chain } }
+
+    package func setCommitObserver(
+        _ observer: @escaping @Sendable ([LogEntry], LogState) -> Void
+    ) {
+        self.observer.withLock { $0 = observer }
+    }
+
+    package func close() async {
+        queue.withLock { $0.close() }
+        // Waits for its turn behind the drain that may be running.
+        _ = try? await pool.writeWithoutTransaction { _ in }
+        try? pool.close()
+    }
+
+    func remembered(_ requestID: String) -> AppendOutcome? {
+        requests.withLock { $0[requestID] }
+    }
+
+    // MARK: - The writer
+
+    /// Runs `body` on the writer, in a transaction shared with whatever else waits. The result is
+    /// durable when this returns.
+    func write<R: Sendable>(
+        weight: Int, _ body: @escaping @Sendable (SQLiteTransaction) throws -> R
+    ) async throws -> R {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<R, any Error>) in
+            let operation = WriteOperation(
+                weight: weight,
+                perform: { transaction in
+                    let result = try body(transaction)
+                    return { continuation.resume(returning: result) }
+                },
+                fail: { continuation.resume(throwing: $0) })
+            do {
+                let mustStart = try queue.withLock { queue throws(LogError) in
+                    try queue.add(operation)
+                }
+                if mustStart { startDrain() }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
+    private func startDrain() {
+        pool.asyncWriteWithoutTransaction { db in self.drain(db) }
+    }
+
+    private func drain(_ db: Database) {
+        // Gives way to others on the writer's queue (checkpoints, closing) now and then.
+        for _ in 0..<64 {
+            let group = queue.withLock { $0.takeGroup() }
+            guard !group.isEmpty else { return }
+            run(group, db)
+        }
+        startDrain()
+    }
+
+    private func run(_ group: [WriteOperation], _ db: Database) {
+        var completions: [@Sendable () -> Void] = []
+        completions.reserveCapacity(group.count)
+        let transaction: SQLiteTransaction
+        do {
+            let before = published.withLock { $0 }
+            transaction = try SQLiteTransaction(db: db, state: before.state, chain: before.chain)
+            try db.inTransaction(.immediate) {
+                for operation in group {
+                    completions.append(try Self.perform(operation, transaction))
+                }
+                try transaction.finish()
+                return .commit
+            }
+        } catch {
+            let failure = LogError.storage(error)
+            if group.count > 1, failure.isWorthRetryingAlone {
+                for operation in group { run([operation], db) }
+            } else {
+                for operation in group { operation.fail(failure) }
+            }
+            return
+        }
+        publish(transaction)
+        for completion in completions { completion() }
+    }
+
+    private static func perform(
+        _ operation: WriteOperation, _ transaction: SQLiteTransaction
+    ) throws -> @Sendable () -> Void {
+        let writesBefore = transaction.writes
+        do {
+            return try operation.perform(transaction)
+        } catch let refusal as LogError where transaction.writes == writesBefore {
+            return { operation.fail(refusal) }
+        }
+    }
+
+    private func publish(_ transaction: SQLiteTransaction) {
+        published.withLock {
+            $0 = Published(state: transaction.state, chain: transaction.chain)
+        }
+        if transaction.forgetsRequests || !transaction.requests.isEmpty {
+            requests.withLock { memory in
+                if transaction.forgetsRequests { memory.forgetAll() }
+                for (id, outcome) in transaction.requests { memory.remember(outcome, for: id) }
+            }
+        }
+        guard transaction.changesLog else { return }
+        observer.withLock { $0 }?(transaction.stored, transaction.state)
+    }
+}

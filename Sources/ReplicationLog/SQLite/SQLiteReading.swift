@@ -1,0 +1,141 @@
+package import Contracts
+import Foundation
+import GRDB
+
+extension SQLiteLogEngine {
+    /// Runs `body` on a snapshot beside the writer.
+    func read<R: Sendable>(_ body: @escaping @Sendable (Database) throws -> R) async throws -> R {
+        do {
+            return try await pool.read(body)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            throw LogError.storage(error)
+        }
+    }
+
+    package func read(_ query: ReadQuery) async throws -> ReadResult {
+        try await read { db in try Self.read(query, db) }
+    }
+
+    private static func read(_ query: ReadQuery, _ db: Database) throws -> ReadResult {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT * FROM streams WHERE name = ?", arguments: [query.stream.text])
+        var head = LogPosition()
+        head.stream = query.stream.text
+        guard let row else {
+            try checkStanding(query, head: 0, purged: 0)
+            return ReadResult(entries: [], through: head, isAtHead: true, compactedThrough: 0)
+        }
+        head.epoch = UInt64(row["head_epoch"] as Int64)
+        head.sequence = UInt64(row["head"] as Int64)
+        try checkStanding(
+            query, head: head.sequence, purged: UInt64(row["purged_through"] as Int64))
+        let batch = try readEntries(query, stream: row["id"], head: head.sequence, db)
+        return ReadResult(
+            entries: batch.entries, through: batch.through(head: head), isAtHead: !batch.isFull,
+            compactedThrough: UInt64(row["compacted_through"] as Int64))
+    }
+
+    private static func checkStanding(
+        _ query: ReadQuery, head: UInt64, purged: UInt64
+    ) throws(LogError) {
+        guard query.after <= head else {
+            throw LogError(
+                .logMismatch,
+                "\(query.stream) stands at \(head) here, before the reader at \(query.after).")
+        }
+        guard query.after == 0 || query.after >= purged else {
+            throw LogError(
+                .positionExpired,
+                "Deletions after \(query.after) in \(query.stream) are no longer kept: copy again.")
+        }
+    }
+
+    private static func readEntries(
+        _ query: ReadQuery, stream: Int64, head: UInt64, _ db: Database
+    ) throws -> CommitBatch {
+        let names = try domainNames(of: stream, db)
+        var filter = ""
+        if let domains = query.domains {
+            let ids = names.filter { domains.contains($0.value) }.keys.sorted()
+            guard !ids.isEmpty else {
+                return CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
+            }
+            filter = "AND domain IN (\(ids.map(String.init).joined(separator: ",")))"
+        }
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT id, epoch, last, domain, key, version, tombstone, value, checksum,
+                written_at FROM entries WHERE id > ? AND id <= ? \(filter) ORDER BY id
+                """)
+        statement.setUncheckedArguments([
+            EntryID.make(stream: stream, sequence: query.after),
+            EntryID.make(stream: stream, sequence: head),
+        ])
+        let rows = try Row.fetchCursor(statement)
+        var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
+        while let row = try rows.next() {
+            guard batch.add(try entry(row, stream: query.stream.text, names)) else { break }
+        }
+        return batch
+    }
+
+    static func domainNames(of stream: Int64, _ db: Database) throws -> [Int64: String] {
+        var names: [Int64: String] = [:]
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT id, name FROM domains WHERE stream = ?", arguments: [stream])
+        for row in rows { names[row["id"]] = row["name"] }
+        return names
+    }
+
+    private static func entry(
+        _ row: Row, stream: String, _ names: [Int64: String]
+    ) throws -> LogEntry {
+        var entry = LogEntry()
+        entry.stream = stream
+        entry.sequence = EntryID.sequence(of: row[0])
+        entry.epoch = UInt64(row[1] as Int64)
+        entry.commit = UInt64(row[2] as Int64)
+        entry.domain = names[row[3]] ?? ""
+        entry.key = row[4]
+        entry.version = UInt64(row[5] as Int64)
+        entry.tombstone = row[6]
+        entry.value = row[7]
+        entry.checksum = UInt64(bitPattern: row[8] as Int64)
+        entry.writtenAtUs = row[9]
+        guard entry.isIntact else {
+            throw LogError(
+                .checksumMismatch,
+                "Entry \(entry.sequence) of \(stream) is not what was written: the storage is "
+                    + "damaged.")
+        }
+        return entry
+    }
+
+    package func snapshot(
+        stream: StreamName, domain: String, keyPrefix: String
+    ) async throws -> [LogEntry] {
+        try await read { db in
+            guard
+                let row = try Row.fetchOne(
+                    db,
+                    sql: """
+                        SELECT d.id, d.stream FROM domains d JOIN streams s ON s.id = d.stream
+                        WHERE s.name = ? AND d.name = ?
+                        """, arguments: [stream.text, domain])
+            else { return [] }
+            let names = try Self.domainNames(of: row["stream"], db)
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT e.id, e.epoch, e.last, e.domain, e.key, e.version, e.tombstone, e.value,
+                    e.checksum, e.written_at FROM newest n JOIN entries e ON e.id = n.id
+                    WHERE n.domain = ? AND n.key >= ? AND n.key < ? AND e.tombstone = 0
+                    ORDER BY n.key
+                    """,
+                arguments: [row["id"] as Int64, keyPrefix, keyPrefix + "\u{10FFFF}"])
+            return try rows.map { try Self.entry($0, stream: stream.text, names) }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Contracts
+import Foundation
+import ReplicationLog
+import Testing
+
+@Suite("Log engine: appends")
+struct LogEngineAppendTests {
+    private func code(_ body: () async throws -> Void) async -> LogError.Code? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return (error as? LogError)?.code
+        }
+    }
+
+    @Test("nothing is appended before there is an instance", arguments: EngineKind.allCases)
+    func noInstance(_ kind: EngineKind) async throws {
+        let engine = try EngineFixture(kind).open()
+        let code = await code { _ = try await engine.append(Sample.append([Sample.record("a")])) }
+        #expect(code == .regionNotEnabled)
+        #expect(engine.state.heads.isEmpty)
+    }
+
+    @Test("a caller that does not know the newest entry is refused and told", arguments: EngineKind.allCases)
+    func compareAndAppend(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        _ = try await engine.append(
+            Sample.append([Sample.record("a"), Sample.record("b")], expected: 0))
+        let error = await #expect(throws: LogError.self) {
+            try await engine.append(Sample.append([Sample.record("c")], expected: 1))
+        }
+        #expect(error?.code == .domainAdvanced)
+        #expect(error?.domainSequence == 2)
+        let outcome = try await engine.append(Sample.append([Sample.record("c")], expected: 2))
+        #expect(outcome.position.sequence == 3)
+    }
+
+    @Test("domains of a stream do not get into each other's way", arguments: EngineKind.allCases)
+    func domains(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        _ = try await engine.append(Sample.append([Sample.record("a")], expected: 0))
+        let other = try await engine.append(
+            Sample.append([Sample.record("a")], expected: 0, domain: "permission"))
+        #expect(other.position.sequence == 2)
+        #expect(engine.state.streams[.control]?.domains["directory"]?.lastSequence == 1)
+    }
+
+    @Test("of two callers with the same view one wins", arguments: EngineKind.allCases)
+    func race(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        let won = await withTaskGroup(of: Bool.self) { group in
+            for index in 0..<32 {
+                group.addTask {
+                    let command = Sample.append([Sample.record("k\(index)")], expected: 0)
+                    return (try? await engine.append(command)) != nil
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(won == 1)
+        #expect(engine.state.position(of: .control).sequence == 1)
+    }
+
+    @Test("a repeat of a request answers like the first, also after a restart", arguments: EngineKind.allCases)
+    func repeats(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        var engine = try await fixture.primary()
+        let command = Sample.append(
+            [Sample.record("a"), Sample.record("b")], expected: 0, requestID: "request-1")
+        let first = try await engine.append(command)
+        #expect(try await engine.append(command) == first)
+        await engine.close()
+        engine = try fixture.open()
+        #expect(try await engine.append(command) == first)
+        #expect(engine.state.position(of: .control).sequence == 2)
+    }
+
+    @Test("records over a limit or against a rule are refused whole", arguments: EngineKind.allCases)
+    func rules(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        _ = try await engine.append(Sample.append([Sample.record("a", 5)]))
+        var valued = Sample.tombstone("t", 1)
+        valued.value = Data([1])
+        let wrong: [[LogRecord]] = [
+            [Sample.record("")], [Sample.record(String(repeating: "k", count: 513))],
+            [Sample.record("b", 0)], [Sample.record("b"), Sample.record("b")], [valued],
+            [Sample.record("b"), Sample.record("a", 5)],
+            [Sample.record("b", 1, String(repeating: "v", count: 256 << 10 + 1))],
+            Array(repeating: Sample.record("b"), count: 10_001),
+        ]
+        for records in wrong {
+            let code = await code { _ = try await engine.append(Sample.append(records)) }
+            #expect(code == .invalidRecord)
+        }
+        #expect(engine.state.position(of: .control).sequence == 1)
+        #expect(try await engine.read(ReadQuery(stream: .control, after: 0)).entries.count == 1)
+    }
+
+    @Test("what was answered is there after the log is opened again", arguments: EngineKind.allCases)
+    func durable(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        var engine = try await fixture.primary()
+        for index in 0..<20 {
+            _ = try await engine.append(
+                Sample.append([Sample.record("k\(index % 7)", UInt64(index + 1))]))
+        }
+        let before = engine.state
+        await engine.close()
+        engine = try fixture.open()
+        #expect(engine.state.heads == before.heads)
+        #expect(engine.state.digests == before.digests)
+        #expect(engine.state.identity == before.identity)
+        #expect(try await engine.read(ReadQuery(stream: .control, after: 0)).entries.count == 20)
+    }
+
+    @Test("a closed log refuses", arguments: EngineKind.allCases)
+    func closed(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        await engine.close()
+        let code = await code { _ = try await engine.append(Sample.append([Sample.record("a")])) }
+        #expect(code == .closed)
+    }
+
+    @Test("the log of one Region is not opened as another's", arguments: EngineKind.allCases)
+    func otherRegion(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        await engine.close()
+        let code = await code { _ = try fixture.open(Sample.replica) }
+        #expect(code == .logMismatch)
+    }
+
+    @Test("the observer sees every entry once, in order", arguments: EngineKind.allCases)
+    func observer(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        let seen = Collected()
+        engine.setCommitObserver { entries, _ in seen.add(entries.map(\.sequence)) }
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<40 {
+                group.addTask {
+                    _ = try? await engine.append(Sample.append([Sample.record("k\(index)")]))
+                }
+            }
+        }
+        #expect(seen.values == Array(1...40))
+    }
+}
