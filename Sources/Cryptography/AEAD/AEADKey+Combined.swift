@@ -15,7 +15,7 @@ extension AEADKey {
                 rebasing: UnsafeMutableRawBufferPointer(buffer)[
                     0..<plaintext.count + Self.overheadByteCount])
             let nonce = UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.nonceByteCount])
-            try Random.fill(nonce)
+            try NonceSource.next(into: nonce)
             try seal(
                 plaintext, nonce: UnsafeRawBufferPointer(nonce), authenticating: associatedData,
                 into: UnsafeMutableRawBufferPointer(rebasing: whole[Self.nonceByteCount...]))

@@ -1153,6 +1153,35 @@ public nonisolated struct KeysImportReplicaResponse: Sendable {
   fileprivate var _keyMetadata: KeysKeyMetadata? = nil
 }
 
+public nonisolated struct KeysSynchronizeReplicasRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  public var primaryRegion: String = String()
+
+  public var replicaRegions: [String] = []
+
+  /// The replica in the sender's Region is gone; replica_regions is then empty.
+  public var replicaDeleted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysSynchronizeReplicasResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// Shared properties and material; only ever inside ImportReplicaRequest.wrapped.
 public nonisolated struct KeysTransferredKey: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1171,6 +1200,8 @@ public nonisolated struct KeysTransferredKey: Sendable {
 
   public var replicaRegions: [String] = []
 
+  /// Oldest first. Each sealed once more under the transfer's key, so that it is opened only
+  /// inside the receiver's secure heap.
   public var materials: [Data] = []
 
   public var serviceManaged: Bool = false
@@ -3243,6 +3274,70 @@ nonisolated extension KeysImportReplicaResponse: SwiftProtobuf.Message, SwiftPro
   public static func ==(lhs: KeysImportReplicaResponse, rhs: KeysImportReplicaResponse) -> Bool {
     if lhs._keyMetadata != rhs._keyMetadata {return false}
     if lhs.policy != rhs.policy {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SynchronizeReplicasRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}primary_region\0\u{3}replica_regions\0\u{3}replica_deleted\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.replicaRegions) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.replicaDeleted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.primaryRegion.isEmpty {
+      try visitor.visitSingularStringField(value: self.primaryRegion, fieldNumber: 2)
+    }
+    if !self.replicaRegions.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.replicaRegions, fieldNumber: 3)
+    }
+    if self.replicaDeleted != false {
+      try visitor.visitSingularBoolField(value: self.replicaDeleted, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysSynchronizeReplicasRequest, rhs: KeysSynchronizeReplicasRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.primaryRegion != rhs.primaryRegion {return false}
+    if lhs.replicaRegions != rhs.replicaRegions {return false}
+    if lhs.replicaDeleted != rhs.replicaDeleted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SynchronizeReplicasResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysSynchronizeReplicasResponse, rhs: KeysSynchronizeReplicasResponse) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

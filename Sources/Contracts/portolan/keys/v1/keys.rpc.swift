@@ -550,7 +550,9 @@ public enum KeysKeyTransferMethods {
         service: service, name: "OfferTransfer", kind: .unary, isIdempotent: false)
     public static let importReplica = MethodDescriptor(
         service: service, name: "ImportReplica", kind: .unary, isIdempotent: false)
-    public static let all = [offerTransfer, importReplica]
+    public static let synchronizeReplicas = MethodDescriptor(
+        service: service, name: "SynchronizeReplicas", kind: .unary, isIdempotent: false)
+    public static let all = [offerTransfer, importReplica, synchronizeReplicas]
 }
 
 /// Keys service to keys service, across Regions. Material is wrapped for one fresh key of the
@@ -564,6 +566,11 @@ public protocol KeysKeyTransferHandler: Sendable {
     func importReplica(
         _ request: KeysImportReplicaRequest, context: ServerContext
     ) async throws -> KeysImportReplicaResponse
+    /// From the primary: which Regions hold related keys now. From a replica to its primary: that it
+    /// was deleted there. Repeating it changes nothing.
+    func synchronizeReplicas(
+        _ request: KeysSynchronizeReplicasRequest, context: ServerContext
+    ) async throws -> KeysSynchronizeReplicasResponse
 }
 
 extension KeysKeyTransferHandler {
@@ -582,6 +589,13 @@ extension KeysKeyTransferHandler {
                 let request = try MessageCoding.decode(KeysImportReplicaRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.importReplica(request, context: context))
+            })
+        table.register(
+            KeysKeyTransferMethods.synchronizeReplicas,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysSynchronizeReplicasRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.synchronizeReplicas(request, context: context))
             })
     }
 }
@@ -611,5 +625,16 @@ public struct KeysKeyTransferClient: Sendable {
         let answer = try await channel.unary(
             KeysKeyTransferMethods.importReplica, request: payload, options: options)
         return try MessageCoding.decode(KeysImportReplicaResponse.self, from: answer)
+    }
+
+    /// From the primary: which Regions hold related keys now. From a replica to its primary: that it
+    /// was deleted there. Repeating it changes nothing.
+    public func synchronizeReplicas(
+        _ request: KeysSynchronizeReplicasRequest, options: CallOptions = .standard
+    ) async throws -> KeysSynchronizeReplicasResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyTransferMethods.synchronizeReplicas, request: payload, options: options)
+        return try MessageCoding.decode(KeysSynchronizeReplicasResponse.self, from: answer)
     }
 }
