@@ -59,3 +59,11 @@ bool cxml_serialize(const cxml_document *document, uint8_t **bytes, size_t *coun
     xmlFree(text);
     return *bytes != NULL;
 }
+
+size_t cxml_byte_count(const cxml_element *element) {
+    xmlBufferPtr buffer = xmlBufferCreate();
+    if (buffer == NULL) return SIZE_MAX;
+    int count = xmlNodeDump(buffer, cxml_node(element)->doc, cxml_node(element), 0, 0);
+    xmlBufferFree(buffer);
+    return count < 0 ? SIZE_MAX : (size_t)count;
+}

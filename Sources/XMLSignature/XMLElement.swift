@@ -35,6 +35,9 @@ package struct XMLElement {
         return String(cString: value)
     }
 
+    /// Bytes of the element when written out.
+    package var byteCount: Int { Int(clamping: cxml_byte_count(pointer)) }
+
     package func isNamed(_ name: String, in namespace: String) -> Bool {
         self.name == name && self.namespace == namespace
     }

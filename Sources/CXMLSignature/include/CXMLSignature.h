@@ -49,6 +49,8 @@ const char *cxml_namespace(const cxml_element *element);
 char *cxml_attribute(const cxml_element *element, const char *name);
 // The element's own text, all pieces joined; NULL when it also has child elements.
 char *cxml_text(const cxml_element *element);
+// Bytes of the element when written out, about as many as it had in the document.
+size_t cxml_byte_count(const cxml_element *element);
 
 // --- Writing ---
 
