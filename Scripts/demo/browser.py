@@ -90,6 +90,7 @@ class Page:
         reader = _Reader(answer.url)
         if "html" in answer.headers.get("content-type", ""):
             reader.feed(answer.text)
+        self.cookies: set[str] = {cookie.name for cookie in answer.cookies}
         self.forms = reader.forms
         self.links = reader.links
         self.text = " ".join(reader.words)

@@ -151,6 +151,8 @@ class Cluster:
                 "listen": listen,
                 "portalURL": self.portal(region),
                 "peers": peers,
+                # Short, so that the story need not wait minutes for a disabled key to take effect.
+                "dataKeyHoldSeconds": 10,
                 "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
             })
         self._write(self.context, self._context(self.pki, regions[0], {

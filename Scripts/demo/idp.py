@@ -72,6 +72,7 @@ class IdentityProvider:
         self.sessions: dict[str, str] = {}
         self.tiles: list[tuple[str, str]] = []  # bookmark applications: name, address
         self.service_provider: str | None = None
+        self.known_metadata: str | None = None
         self.core = Server(config=self._config(None))
 
     def _bind(self, port: int) -> None:
@@ -85,14 +86,12 @@ class IdentityProvider:
         self._server = server
         self.url = f"https://{HOST}:{server.server_address[1]}"
 
-    def _config(self, metadata: str | None) -> IdPConfig:
+    def _config(self, metadata: str | None, minutes: int = 5) -> IdPConfig:
         settings = {
             "entityid": self.entity_id,
             "xmlsec_binary": get_xmlsec_binary(["/usr/bin"]),
             "key_file": str(self.key),
             "cert_file": str(self.certificate),
-            "signing_algorithm": SIG_RSA_SHA256,
-            "digest_algorithm": DIGEST_SHA256,
             "service": {"idp": {
                 "name": "Demo identity provider",
                 "endpoints": {"single_sign_on_service": [
@@ -102,7 +101,7 @@ class IdentityProvider:
                 "name_id_format": [NAMEID_FORMAT_EMAILADDRESS],
                 "want_authn_requests_signed": False,
                 "policy": {"default": {
-                    "lifetime": {"minutes": 5},
+                    "lifetime": {"minutes": minutes},
                     "name_form": NAME_FORMAT_URI,
                     "attribute_restrictions": None,
                     "sign_assertion": True,
@@ -124,6 +123,7 @@ class IdentityProvider:
         core = Server(config=self._config(metadata))
         with self.lock:
             self.core = core
+            self.known_metadata = metadata
             self.service_provider = next(iter(core.metadata.service_providers()))
 
     def assertion_consumers(self) -> list[str]:
@@ -143,22 +143,33 @@ class IdentityProvider:
             return self._respond(user, relay_state, arguments["in_response_to"],
                                  arguments["destination"], arguments["sp_entity_id"])
 
-    def start(self, consumer: str, user: str, relay_state: str = "") -> str:
-        """The page that posts an unsolicited response (IdP-initiated)."""
+    def start(self, consumer: str, user: str, relay_state: str = "", minutes: int | None = None,
+              algorithms: tuple[str, str] = (SIG_RSA_SHA256, DIGEST_SHA256)) -> str:
+        """The page that posts an unsolicited response (IdP-initiated).
+
+        For tests, minutes and algorithms make a response that the service provider must refuse.
+        """
         if consumer not in self.assertion_consumers():
             raise ValueError(f"{consumer} is not in the service provider's metadata")
         with self.lock:
-            return self._respond(user, relay_state, None, consumer, self.service_provider)
+            core = self.core
+            if minutes is not None:
+                core = Server(config=self._config(self.known_metadata, minutes))
+            return self._respond(
+                user, relay_state, None, consumer, self.service_provider, core, algorithms)
 
     def _respond(self, user: str, relay_state: str, in_response_to: str | None,
-                 destination: str, audience: str) -> str:
-        response = self.core.create_authn_response(
+                 destination: str, audience: str, core: Server | None = None,
+                 algorithms: tuple[str, str] = (SIG_RSA_SHA256, DIGEST_SHA256)) -> str:
+        core = core or self.core
+        response = core.create_authn_response(
             {"mail": [user]}, in_response_to, destination, audience,
             name_id=NameID(format=NAMEID_FORMAT_EMAILADDRESS, text=user), userid=user,
             authn={"class_ref": "urn:oasis:names:tc:SAML:2.0:ac:classes:Password",
                    "authn_auth": self.entity_id},
-            sign_assertion=True, sign_response=False)
-        applied = self.core.apply_binding(
+            sign_assertion=True, sign_response=False,
+            sign_alg=algorithms[0], digest_alg=algorithms[1])
+        applied = core.apply_binding(
             BINDING_HTTP_POST, str(response), destination, relay_state, response=True)
         return applied["data"]
 

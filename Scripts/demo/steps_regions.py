@@ -11,7 +11,7 @@ import time
 import requests
 
 from .cluster import ACCOUNT
-from .rpc import Directory
+from .rpc import Directory, RPCError
 from .world import World, eventually
 
 # Lets the account administer the key, but not the services use it.
@@ -219,6 +219,32 @@ def key_usage(world: World) -> None:
             operations = sorted({u["operation"] for u in usage.get("usage", [])})
             world.verdict.check("M18", f"{region}: {total} requests ({', '.join(operations)})",
                                 total > 0, usage)
+
+
+def closed_by_its_key(world: World) -> None:
+    """A Region whose replica is disabled closes; the other one does not; enabled, it opens."""
+    cli, check, other = world.cli, world.verdict.check, world.additional
+    with world.verdict.step(f"The key's replica in {other} is disabled", "M3"):
+        cli("key", "disable", world.facts["key"], region=other)
+        refusal = eventually("the directory closes", lambda: _reading(world, other), 40, 0.5)
+        check("M3", f"{other} closes: {refusal}", "Disabled" in str(refusal), refusal)
+        check("M3", f"{world.primary} goes on", not _reading(world, world.primary))
+        cli("key", "enable", world.facts["key"], region=other)
+        eventually("the directory opens", lambda: not _reading(world, other), 40, 0.5)
+        check("M3", f"enabled again, {other} opens by itself", True)
+
+
+def _reading(world: World, region: str) -> str:
+    """Why a user cannot be read in a Region; empty when one can."""
+    with world.directory(region) as connection:
+        directory = Directory(connection)
+        request = directory.types.GetUserRequest(user_id=world.engineer.user_id)
+        try:
+            connection.call("directory.v1.Directory/GetUser", request,
+                            directory.types.GetUserResponse())
+        except RPCError as refusal:
+            return refusal.reason
+        return ""
 
 
 def remove_and_add_again(world: World) -> None:

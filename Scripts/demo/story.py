@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import steps_hostile as hostile
 from . import steps_outage as outage
 from . import steps_people as people
 from . import steps_regions as regions
@@ -21,6 +22,8 @@ def tell(world: World) -> None:
     regions.assertion_consumers(world)
     regions.replicated(world)
     people.sign_ins(world)
+    hostile.hostile_assertions(world)
+    hostile.hostile_connections(world)
     people.bookmarks(world)
     people.portals(world)
     regions.application_elsewhere(world)
@@ -30,5 +33,6 @@ def tell(world: World) -> None:
     people.trail(world)
     outage.outage(world)
     outage.restart(world)
+    regions.closed_by_its_key(world)
     regions.key_usage(world)
     regions.remove_and_add_again(world)

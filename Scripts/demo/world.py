@@ -87,10 +87,15 @@ class World:
         return next(p for p in self.organization.people
                     if p.idp == idp and p.department == department)
 
+    @property
+    def operator(self) -> Path:
+        """Where the operator's certificate and key are."""
+        return self.cluster.pki / "operators" / "alice"
+
     def directory(self, region: str) -> Connection:
         """A connection to the directory of a Region, as the operator."""
         return Connection(
-            self.cluster.address(region, "directory"), self.cluster.pki / "operators" / "alice",
+            self.cluster.address(region, "directory"), self.operator,
             self.cluster.pki / "root.pem",
             f"spiffe://{TRUST_DOMAIN}/region/{region}/service/directory")
 
