@@ -1,8 +1,8 @@
 """What can be measured of a running pair of Regions from outside: `make bench`.
 
-Writes one row per figure to bench.json: name, value, unit, target, note. The load generator is Python
-on the same machine, so throughput figures are lower bounds of what the services can do; latency and
-start-up figures are not affected. Rows that nothing measures yet are listed as such.
+Writes one row per figure to bench.json: name, value, unit, target, note. The load generator is
+Python on the same machine, so throughput figures are lower bounds of what the services can do.
+Rows that nothing measures yet are listed as such.
 """
 
 from __future__ import annotations
