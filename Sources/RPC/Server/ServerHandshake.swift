@@ -11,6 +11,7 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
     private let core: ServerCore
     private let trustDomain: String
     private var timeout: Scheduled<Void>?
+    private var isRefused = false
 
     init(core: ServerCore, trustDomain: String) {
         self.core = core
@@ -52,6 +53,10 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if !isRefused { context.fireChannelRead(data) }
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         core.logger.debug(
             "a connection ended in its handshake",
@@ -81,8 +86,11 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
         bytes.writeGoAway(
             lastStreamID: 0,
             RPCError(.unauthenticated, reason: reason, message: message))
+        isRefused = true
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        context.close(promise: nil)
+        // Closing with unread bytes in the socket would throw away what was just written.
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: .milliseconds(200)) { channel.close(promise: nil) }
     }
 }
 

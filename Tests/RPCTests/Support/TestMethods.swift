@@ -1,0 +1,127 @@
+import NIOCore
+import Synchronization
+
+@testable import RPC
+
+/// A service for tests: payloads are plain bytes.
+enum TestMethods {
+    static let service = "portolan.test.v1.Test"
+    static let echo = method("Echo", idempotent: true)
+    static let fast = method("Fast", idempotent: true)
+    static let fail = method("Fail")
+    static let crash = method("Crash")
+    static let hang = method("Hang")
+    static let forbidden = method("Forbidden")
+    static let large = method("Large")
+    static let identify = method("Identify")
+    static let count = MethodDescriptor(
+        service: service, name: "Count", kind: .serverStreaming, isIdempotent: true)
+    static let tail = MethodDescriptor(
+        service: service, name: "Tail", kind: .serverStreaming, isIdempotent: true)
+    static let missing = method("Missing")
+
+    private static func method(_ name: String, idempotent: Bool = false) -> MethodDescriptor {
+        MethodDescriptor(service: service, name: name, kind: .unary, isIdempotent: idempotent)
+    }
+}
+
+struct Unexpected: Error, CustomStringConvertible {
+    var description: String { "secret-detail" }
+}
+
+/// Handlers that remember what happened to them.
+final class TestService: Sendable {
+    let written = Mutex(0)
+    let cancelled = Mutex(0)
+    let running = Mutex(0)
+
+    func table() -> MethodTable {
+        var table = MethodTable()
+        table.register(TestMethods.echo, .unary { payload, _ in payload })
+        table.register(TestMethods.fast, .unary { payload, _ in payload })
+        table.registerImmediate(TestMethods.fast) { payload, _ in .answer(payload) }
+        table.register(
+            TestMethods.fail,
+            .unary { _, _ in
+                throw RPCError(
+                    .failedPrecondition, reason: "NOT_PRIMARY", message: "Write elsewhere.",
+                    metadata: ["primary-region": "eu-west-1"], cause: Unexpected())
+            })
+        table.register(TestMethods.crash, .unary { _, _ in throw Unexpected() })
+        table.register(TestMethods.hang, .unary { _, _ in try await self.hang() })
+        table.register(TestMethods.forbidden, .unary { payload, _ in payload })
+        table.register(
+            TestMethods.large,
+            .unary { payload, _ in
+                let count = payload.getInteger(at: payload.readerIndex, as: UInt32.self) ?? 0
+                return ByteBuffer(repeating: 7, count: Int(count))
+            })
+        table.register(
+            TestMethods.identify,
+            .unary { _, context in
+                ByteBuffer(
+                    string: "\(context.peer) \(context.metadata.sorted { $0.key < $1.key })")
+            })
+        table.register(
+            TestMethods.count,
+            .serverStreaming { payload, _, writer in
+                let count = payload.getInteger(at: payload.readerIndex, as: UInt32.self) ?? 0
+                for number in 0..<count {
+                    var message = ByteBuffer(integer: number)
+                    message.writeRepeatingByte(1, count: payload.readableBytes > 4 ? 4096 : 0)
+                    try await writer.write(message)
+                    self.written.withLock { $0 += 1 }
+                }
+            })
+        table.register(
+            TestMethods.tail,
+            .serverStreaming { _, _, writer in
+                try await writer.write(ByteBuffer(string: "first"))
+                _ = try await self.hang()
+            })
+        return table
+    }
+
+    private func hang() async throws -> ByteBuffer {
+        running.withLock { $0 += 1 }
+        do {
+            try await Task.sleep(for: .seconds(600))
+        } catch {
+            cancelled.withLock { $0 += 1 }
+            throw error
+        }
+        return ByteBuffer()
+    }
+
+    static func rules() -> AuthorizationTable {
+        var rules: [String: Set<AuthorizationTable.Caller>] = [:]
+        for name in TestService().table().entries.keys {
+            rules[name] = [.localService("portal"), .operatorRole("admin")]
+        }
+        rules[TestMethods.forbidden.fullName] = [.localService("keys")]
+        return AuthorizationTable(
+            region: "eu-west-1", operatorRoles: ["anna": ["admin"]], rules: rules)
+    }
+}
+
+/// Waits until something is so; false when it is not within the time.
+func eventually(
+    within limit: Duration = .seconds(10), _ condition: @Sendable () async -> Bool
+) async -> Bool {
+    let deadline = Deadline.after(limit)
+    while !deadline.hasPassed {
+        if await condition() { return true }
+        try? await Task.sleep(for: .milliseconds(5))
+    }
+    return await condition()
+}
+
+/// The RPC error that a call ends with.
+func failure<T>(_ body: () async throws -> T) async -> RPCError? {
+    do {
+        _ = try await body()
+        return nil
+    } catch {
+        return error as? RPCError
+    }
+}

@@ -1,0 +1,37 @@
+import Logging
+import NIOCore
+import NIOPosix
+
+@testable import RPC
+
+/// A server on loopback with a PKI of its own.
+struct TestServer: Sendable {
+    static let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    static let directory = PeerIdentity.service(name: "directory", region: "eu-west-1")
+    static let portal = PeerIdentity.service(name: "portal", region: "eu-west-1")
+
+    let service = TestService()
+    let pki: TestPKI
+    let server: RPCServer
+    let address: RPCAddress
+
+    init(limits: ServerLimits = .standard, port: Int = 0, pki: TestPKI? = nil) async throws {
+        let pki = try pki ?? TestPKI()
+        self.pki = pki
+        server = RPCServer(
+            methods: service.table(), authorization: TestService.rules(),
+            tls: try TLSIdentityStore(pki.identity(Self.directory)), limits: limits)
+        address = try await server.start(
+            group: Self.group, address: RPCAddress(host: "127.0.0.1", port: port))
+    }
+
+    func client(
+        as peer: PeerIdentity = portal, expecting expected: PeerIdentity = directory,
+        identity: TLSIdentity? = nil, configuration: ClientConfiguration = .standard
+    ) throws -> RPCClient {
+        RPCClient(
+            addresses: [address], expected: expected,
+            tls: try TLSIdentityStore(identity ?? pki.identity(peer)), group: Self.group,
+            configuration: configuration)
+    }
+}
