@@ -40,8 +40,9 @@ def take(directory: Path, regions: dict[str, str], user_name: str) -> int:
             browser.sign_in(f"{portal}/start", user_name, portal)
             pages = {"portal": "/start"}
             if first:
-                pages |= {"settings": "/console/settings", "regions": "/console/regions",
-                          "add-region": "/console/regions/add", "acs-urls": "/console/acs-urls",
+                pages |= {"settings": "/console/settings",
+                          "add-region": "/console/regions/add",
+                          "acs-urls": "/console/sign-in-urls",
                           "users": "/console/users", "sessions": "/console/sessions",
                           "trail": "/console/trail"}
             else:

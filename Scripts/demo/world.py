@@ -113,7 +113,7 @@ class World:
     def landed(self, page: Page, region: str, person: Person) -> bool:
         """Whether a page is the portal of a Region, shown to a person."""
         return (page.status == 200 and page.url.startswith(self.portal(region) + "/")
-                and person.given_name in page.text)
+                and person.user_name in page.text)
 
     def session_token(self, browser: Browser, region: str) -> str:
         host = self.cluster.host(region)
