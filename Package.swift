@@ -86,8 +86,8 @@ let package = Package(
             name: "portolan",
             dependencies: [
                 "DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
-                "PortalService", "AccessPolicy", "ServiceKit", "Contracts", "RPC", argumentParser,
-                asn1, configuration, lifecycle, lifecycleSignals, logging, nioCore, nioPosix, nioSSL,
+                "PortalService", "AccessPolicy", "SAML", "XMLSignature", "ServiceKit", "Contracts",
+                "RPC", argumentParser, asn1, configuration, lifecycle, lifecycleSignals, logging, nioCore, nioPosix, nioSSL,
                 protobuf, swiftCrypto, x509,
             ],
             swiftSettings: strict),
@@ -213,7 +213,9 @@ let package = Package(
             name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
         .testTarget(
             name: "AccessPolicyTests", dependencies: ["AccessPolicy"], swiftSettings: strict),
-        .testTarget(name: "SAMLTests", dependencies: ["SAML", "XMLSignature"], swiftSettings: strict),
+        .testTarget(
+            name: "SAMLTests", dependencies: ["SAML", "XMLSignature"],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "SCIMTests", dependencies: ["SCIM"], swiftSettings: strict),
         .testTarget(
             name: "ReplicationLogTests",
