@@ -1,0 +1,66 @@
+import Contracts
+
+/// One change of one key, opened.
+package struct DomainChange: Sendable {
+    /// Stream the entry stands in: "control" or "region/<name>".
+    package let stream: String
+    package let domain: String
+    package let key: String
+    package let version: UInt64
+    /// The opened value; nil for a tombstone.
+    package let value: [UInt8]?
+
+    package init(stream: String, domain: String, key: String, version: UInt64, value: [UInt8]?) {
+        self.stream = stream
+        self.domain = domain
+        self.key = key
+        self.version = version
+        self.value = value
+    }
+}
+
+/// What a service builds in memory from its domains.
+///
+/// Only ever touched under the replica's lock. The log is compacted by key, so in an initial load a
+/// key may come before another that it refers to; after a whole commit everything is consistent
+/// again once the load has ended.
+package protocol DomainState: AnyObject, SendableMetatype {
+    init()
+    /// Takes over one change. Must not fail: what it cannot read it leaves out and counts.
+    func apply(_ change: DomainChange)
+}
+
+/// Where a domain is written.
+package enum DomainScope: Sendable, Hashable {
+    /// The control stream: only in the primary.
+    case control
+    /// The Region's own stream.
+    case regional
+
+    /// The stream that a Region writes in this scope.
+    package func stream(of region: String) -> String {
+        switch self {
+        case .control: "control"
+        case .regional: "region/\(region)"
+        }
+    }
+
+    var wire: CoordinatorScope {
+        switch self {
+        case .control: .control
+        case .regional: .regional
+        }
+    }
+}
+
+/// A domain and its scope.
+package struct DomainBinding: Sendable, Hashable {
+    /// "directory", "permission", "application", "session"…
+    package let name: String
+    package let scope: DomainScope
+
+    package init(_ name: String, _ scope: DomainScope) {
+        self.name = name
+        self.scope = scope
+    }
+}

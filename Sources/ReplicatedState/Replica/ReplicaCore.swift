@@ -1,0 +1,85 @@
+import Contracts
+
+/// Where a replica stands in one stream.
+struct StreamProgress: Sendable {
+    var epoch: UInt64 = 0
+    /// Everything up to here has been applied.
+    var sequence: UInt64 = 0
+    /// The last entry of this replica's domain in the stream.
+    var domainSequence: UInt64 = 0
+
+    func covers(_ position: LogPosition) -> Bool {
+        (epoch, sequence) >= (position.epoch, position.sequence)
+    }
+
+    mutating func advance(epoch: UInt64, sequence: UInt64) {
+        if (epoch, sequence) > (self.epoch, self.sequence) {
+            self.epoch = epoch
+            self.sequence = sequence
+        }
+    }
+}
+
+/// What a replica holds, always under its lock.
+struct ReplicaCore<State: DomainState> {
+    var status = ReplicaStatus.loading(applied: 0, total: 0)
+    var state = State()
+    var progress: [String: StreamProgress] = [:]
+    /// The log that `progress` speaks of; empty before the first.
+    var logID = ""
+    /// Counts the times that everything was dropped.
+    var generation: UInt64 = 0
+    var entriesApplied: UInt64 = 0
+    var entriesTotal: UInt64 = 0
+
+    mutating func drop() {
+        state = State()
+        progress = [:]
+        logID = ""
+        generation += 1
+        entriesApplied = 0
+        entriesTotal = 0
+    }
+
+    /// Applies whole commits of one stream; changes up to where it stands already are skipped.
+    mutating func apply(_ changes: ArraySlice<SequencedChange>) {
+        guard let stream = changes.first?.change.stream else { return }
+        var progress = self.progress[stream] ?? StreamProgress()
+        for change in changes where change.sequence > progress.sequence {
+            if !change.isDataKey { state.apply(change.change) }
+            progress.domainSequence = change.sequence
+        }
+        if let last = changes.last { progress.advance(epoch: last.epoch, sequence: last.sequence) }
+        self.progress[stream] = progress
+        entriesApplied += UInt64(changes.count)
+        if case .loading = status {
+            status = .loading(applied: entriesApplied, total: max(entriesTotal, entriesApplied))
+        }
+    }
+
+    mutating func advance(to position: LogPosition) {
+        var progress = self.progress[position.stream] ?? StreamProgress()
+        progress.advance(epoch: position.epoch, sequence: position.sequence)
+        self.progress[position.stream] = progress
+    }
+
+    var positions: [LogPosition] {
+        progress.map { stream, progress in
+            var position = LogPosition()
+            position.stream = stream
+            position.epoch = progress.epoch
+            position.sequence = progress.sequence
+            return position
+        }.sorted { $0.stream < $1.stream }
+    }
+}
+
+/// A change with its place in the stream. Data key records have their place but are not applied.
+struct SequencedChange: Sendable {
+    let sequence: UInt64
+    let epoch: UInt64
+    let commit: UInt64
+    let change: DomainChange
+
+    var isDataKey: Bool { change.key.utf8.starts(with: HeldDataKey.keyPrefix.utf8) }
+}

@@ -1,0 +1,95 @@
+import Contracts
+import Foundation
+import RPC
+import Synchronization
+
+/// A data key that is held open, with its record in the log.
+struct HeldDataKey: Sendable {
+    var record: StateDataKeyRecord
+    /// Version of the record in the log.
+    var version: UInt64
+    let stream: String
+    let domain: String
+    let key: SealingKey
+    /// When the keys service last opened it.
+    var checkedAt: ContinuousClock.Instant
+
+    static let keyPrefix = "data-key/"
+    /// Longest life of a data key.
+    static let ageMaxMicroseconds: Int64 = 90 * 86_400 * 1_000_000
+
+    var logKey: String { Self.keyPrefix + record.dataKeyID }
+
+    var isWorn: Bool {
+        key.isWorn || Timestamp.nowMicroseconds - record.createdAtUs > Self.ageMaxMicroseconds
+    }
+}
+
+/// The data keys of a replica, each held for a bounded time after the keys service opened it.
+final class DataKeyRing: Sendable {
+    private let held = Mutex<[String: HeldDataKey]>([:])
+    private let hold: Duration
+
+    init(hold: Duration) { self.hold = hold }
+
+    func key(_ id: String) -> SealingKey? { held.withLock { $0[id]?.key } }
+
+    func holds(_ id: String) -> Bool { held.withLock { $0[id] != nil } }
+
+    func insert(_ key: HeldDataKey) { held.withLock { $0[key.record.dataKeyID] = key } }
+
+    func remove(_ id: String) { held.withLock { _ = $0.removeValue(forKey: id) } }
+
+    func removeAll() { held.withLock { $0.removeAll() } }
+
+    /// The newest active key of a stream's domain.
+    func active(stream: String, domain: String) -> HeldDataKey? {
+        all(stream: stream, domain: domain).filter(\.record.active)
+            .max { $0.record.createdAtUs < $1.record.createdAtUs }
+    }
+
+    func all(stream: String, domain: String) -> [HeldDataKey] {
+        held.withLock { held in
+            held.values.filter { $0.stream == stream && $0.domain == domain }
+        }
+    }
+
+    /// Takes the new wrapping of a key that is held already, without asking for it again.
+    func update(_ record: StateDataKeyRecord, version: UInt64) {
+        held.withLock { held in
+            held[record.dataKeyID]?.record = record
+            held[record.dataKeyID]?.version = version
+        }
+    }
+
+    /// Asks the keys service again for every key before its hold ends. Returns only by throwing.
+    ///
+    /// Throws: `ReplicaClosure` when it refuses, or when it cannot be reached and a hold has ended.
+    func keepChecking(_ wrapper: DataKeyWrapper, _ snapshot: InstanceSnapshot) async throws {
+        let step = min(.seconds(1), hold / 10)
+        while true {
+            try await Task.sleep(for: step)
+            let due = held.withLock { held in
+                let now = ContinuousClock.now
+                return held.values.filter { now - $0.checkedAt >= hold * 3 / 4 }
+            }
+            for key in due { try await check(key, wrapper, snapshot) }
+        }
+    }
+
+    private func check(
+        _ key: HeldDataKey, _ wrapper: DataKeyWrapper, _ snapshot: InstanceSnapshot
+    ) async throws {
+        let start = ContinuousClock.now
+        do {
+            _ = try await wrapper.open(key.record, for: snapshot)
+            held.withLock { $0[key.record.dataKeyID]?.checkedAt = start }
+        } catch let error as RPCError {
+            try Task.checkCancellation()
+            if error.isKeyRefusal { throw ReplicaClosure(refusedKey: key.record, error) }
+            if ContinuousClock.now - key.checkedAt >= hold {
+                throw ReplicaClosure(unreachableFor: key.record, error)
+            }
+        }
+    }
+}
