@@ -1,0 +1,129 @@
+import Contracts
+import NIOCore
+import ReplicatedState
+
+/// Users, groups and memberships of the instance, in memory.
+final class DirectoryState: DomainState {
+    var users = RecordTable(.user)
+    var groups = RecordTable(.group)
+    var memberships = MembershipTable()
+    /// Last version of memberships that ended, so that a new one counts on from it.
+    private var endedMemberships: [Int: UInt32] = [:]
+    /// Entries that could not be read. Not zero means a newer writer or a fault.
+    private(set) var unreadable = 0
+
+    init() {}
+
+    func apply(_ change: DomainChange) {
+        guard let key = DirectoryKey(change.key) else {
+            unreadable += 1
+            return
+        }
+        switch key {
+        case .user(let id): applyUser(id, change.value)
+        case .group(let id): applyGroup(id, change.value)
+        case .member(let group, let user): applyMember(group, user, change)
+        }
+    }
+
+    /// Version that a membership's next record has.
+    func nextMembershipVersion(group: Identifier, user: Identifier) -> UInt64 {
+        if let userRow = users.anyRow(user), let groupRow = groups.anyRow(group),
+            let index = memberships.find(user: userRow, group: groupRow)
+        {
+            return UInt64(memberships[index].version) + 1
+        }
+        return UInt64(endedMemberships[Self.pair(group, user)] ?? 0) + 1
+    }
+
+    private func applyUser(_ id: Identifier, _ value: [UInt8]?) {
+        if let value {
+            if !users.set(users.claimRow(id), value) { unreadable += 1 }
+        } else if let row = users.anyRow(id) {
+            users.remove(row)
+            if memberships.isEmpty(user: row) { users.releaseRow(row) }
+        }
+    }
+
+    private func applyGroup(_ id: Identifier, _ value: [UInt8]?) {
+        if let value {
+            if !groups.set(groups.claimRow(id), value) { unreadable += 1 }
+        } else if let row = groups.anyRow(id) {
+            groups.remove(row)
+            if memberships.count(ofGroup: row) == 0 { groups.releaseRow(row) }
+        }
+    }
+
+    private func applyMember(_ group: Identifier, _ user: Identifier, _ change: DomainChange) {
+        let version = UInt32(clamping: change.version)
+        guard let value = change.value else {
+            endedMemberships[Self.pair(group, user)] = version
+            removeMember(group, user)
+            return
+        }
+        let text = value.withUnsafeBytes { bytes in
+            WireReader.bytes(of: 1, in: bytes).flatMap { Identifier($0) }
+        }
+        guard let id = text else {
+            unreadable += 1
+            return
+        }
+        endedMemberships[Self.pair(group, user)] = nil
+        memberships.insert(
+            user: users.claimRow(user), group: groups.claimRow(group), id: id, version: version)
+    }
+
+    private func removeMember(_ group: Identifier, _ user: Identifier) {
+        guard let userRow = users.anyRow(user), let groupRow = groups.anyRow(group) else { return }
+        memberships.remove(user: userRow, group: groupRow)
+        if memberships.isEmpty(user: userRow) { users.releaseRow(userRow) }
+        if memberships.count(ofGroup: groupRow) == 0 { groups.releaseRow(groupRow) }
+    }
+
+    private static func pair(_ group: Identifier, _ user: Identifier) -> Int {
+        var hasher = Hasher()
+        hasher.combine(group)
+        hasher.combine(user)
+        return hasher.finalize()
+    }
+}
+
+/// Keys of the domain "directory".
+enum DirectoryKey {
+    case user(Identifier)
+    case group(Identifier)
+    case member(group: Identifier, user: Identifier)
+
+    init?(_ key: String) {
+        let text = key.utf8
+        if let id = Self.suffix(of: text, after: "user/") {
+            guard let id = Identifier(id) else { return nil }
+            self = .user(id)
+        } else if let id = Self.suffix(of: text, after: "group/") {
+            guard let id = Identifier(id) else { return nil }
+            self = .group(id)
+        } else if let ids = Self.suffix(of: text, after: "member/") {
+            guard ids.count == 73, let group = Identifier(ids.prefix(36)),
+                let user = Identifier(ids.suffix(36))
+            else { return nil }
+            self = .member(group: group, user: user)
+        } else {
+            return nil
+        }
+    }
+
+    var text: String {
+        switch self {
+        case .user(let id): "user/\(id.text)"
+        case .group(let id): "group/\(id.text)"
+        case .member(let group, let user): "member/\(group.text)/\(user.text)"
+        }
+    }
+
+    private static func suffix(
+        of text: String.UTF8View, after prefix: StaticString
+    ) -> Substring.UTF8View? {
+        let matches = prefix.withUTF8Buffer { text.starts(with: $0) }
+        return matches ? text.dropFirst(prefix.utf8CodeUnitCount) : nil
+    }
+}

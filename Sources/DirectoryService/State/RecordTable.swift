@@ -1,0 +1,146 @@
+import NIOCore
+
+/// All users, or all groups: encoded records with their indexes.
+///
+/// A row may exist before its record does, when a membership that refers to it was read first. Such a
+/// row is not live: no read finds it.
+struct RecordTable {
+    private let kind: RecordFields.Kind
+    private(set) var ids: [Identifier] = []
+    private var references: [RecordArena.Reference] = []
+    private var rows: [Identifier: UInt32] = [:]
+    private var free: [UInt32] = []
+    private var arena = RecordArena()
+    private var order = OrderedRows()
+    private var names = HashIndex()
+    private var externalIDs = HashIndex()
+    private var emails = HashIndex()
+
+    init(_ kind: RecordFields.Kind) { self.kind = kind }
+
+    /// Live records.
+    var count: Int { order.count }
+
+    /// Rows in use or free: bound of row numbers.
+    var rowsEnd: Int { ids.count }
+
+    func isLive(_ row: UInt32) -> Bool { !references[Int(row)].isEmpty }
+
+    /// The live row of an identifier.
+    func row(_ id: Identifier) -> UInt32? {
+        guard let row = rows[id], isLive(row) else { return nil }
+        return row
+    }
+
+    /// The row of an identifier, live or not.
+    func anyRow(_ id: Identifier) -> UInt32? { rows[id] }
+
+    /// The row of an identifier, made when there is none.
+    mutating func claimRow(_ id: Identifier) -> UInt32 {
+        if let row = rows[id] { return row }
+        let row: UInt32
+        if let freed = free.popLast() {
+            row = freed
+            ids[Int(row)] = id
+        } else {
+            row = UInt32(ids.count)
+            ids.append(id)
+            references.append(RecordArena.Reference())
+        }
+        rows[id] = row
+        return row
+    }
+
+    /// Gives a row back that is not live and that nothing refers to.
+    mutating func releaseRow(_ row: UInt32) {
+        guard !isLive(row), rows[ids[Int(row)]] == row else { return }
+        rows[ids[Int(row)]] = nil
+        free.append(row)
+    }
+
+    /// Stores a record; false when the bytes are no record.
+    mutating func set(_ row: UInt32, _ record: [UInt8]) -> Bool {
+        guard record.withUnsafeBytes({ RecordFields($0, kind) != nil }) else { return false }
+        remove(row)
+        references[Int(row)] = arena.add(record)
+        index(row, with: { $0.insert($1, row) })
+        order.insert(row, ids: ids)
+        if arena.isWasteful { compact() }
+        return true
+    }
+
+    /// Removes the record; the row stays.
+    mutating func remove(_ row: UInt32) {
+        guard isLive(row) else { return }
+        order.remove(row, ids: ids)
+        index(row, with: { $0.remove($1, row) })
+        arena.giveUp(references[Int(row)])
+        references[Int(row)] = RecordArena.Reference()
+    }
+
+    /// The encoded record, without a copy.
+    func record(_ row: UInt32) -> ByteBuffer { arena.slice(references[Int(row)]) }
+
+    func withFields<Result>(_ row: UInt32, _ body: (RecordFields) -> Result) -> Result? {
+        arena.withBytes(references[Int(row)]) { bytes in
+            RecordFields(bytes, kind).map(body)
+        }
+    }
+
+    func find(name: String) -> UInt32? {
+        names.find(FoldedText.hash(name)) { row in
+            withFields(row) { $0.name.map { FoldedText.areEqual($0, name) } ?? false } ?? false
+        }
+    }
+
+    func find(externalID: String) -> UInt32? {
+        externalIDs.find(ExactText.hash(externalID)) { row in
+            withFields(row) {
+                $0.externalID.map { ExactText.areEqual($0, externalID) } ?? false
+            } ?? false
+        }
+    }
+
+    func find(email: String) -> UInt32? {
+        emails.find(FoldedText.hash(email)) { row in
+            withFields(row) { fields in
+                fields.emails.contains { FoldedText.areEqual($0, email) }
+            } ?? false
+        }
+    }
+
+    /// Live rows in order of identifier.
+    func page(after id: Identifier?, offset: Int, limit: Int) -> [UInt32] {
+        order.rows(after: id, offset: offset, limit: limit, ids: ids)
+    }
+
+    /// Whether name, display name or an e-mail address has `part` (in lower case) in it.
+    func matches(_ row: UInt32, _ part: String) -> Bool {
+        withFields(row) { fields in
+            ([fields.name, fields.displayName].compactMap(\.self) + fields.emails)
+                .contains { FoldedText.contains($0, part) }
+        } ?? false
+    }
+
+    private mutating func index(_ row: UInt32, with change: (inout HashIndex, UInt64) -> Void) {
+        let hashes = withFields(row) { fields in
+            (
+                name: fields.name.map(FoldedText.hash),
+                externalID: fields.externalID.flatMap { $0.isEmpty ? nil : ExactText.hash($0) },
+                emails: Set(fields.emails.map(FoldedText.hash))
+            )
+        }
+        guard let hashes else { return }
+        if let hash = hashes.name { change(&names, hash) }
+        if let hash = hashes.externalID { change(&externalIDs, hash) }
+        for hash in hashes.emails { change(&emails, hash) }
+    }
+
+    private mutating func compact() {
+        var packed = RecordArena()
+        for row in references.indices where !references[row].isEmpty {
+            references[row] = arena.withBytes(references[row]) { packed.add(Array($0)) }
+        }
+        arena = packed
+    }
+}
