@@ -87,8 +87,8 @@ let package = Package(
             dependencies: [
                 "DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
                 "PortalService", "AccessPolicy", "SAML", "XMLSignature", "ServiceKit", "Contracts",
-                "RPC", argumentParser, asn1, configuration, lifecycle, lifecycleSignals, logging, nioCore, nioPosix, nioSSL,
-                protobuf, swiftCrypto, x509,
+                "RPC", argumentParser, asn1, configuration, lifecycle, lifecycleSignals, logging,
+                nioCore, nioPosix, nioSSL, protobuf, swiftCrypto, x509,
             ],
             swiftSettings: strict),
 
