@@ -67,6 +67,15 @@ package struct ReadResult: Sendable {
     /// Whether `through` was the head when it was read.
     package var isAtHead: Bool
     package var compactedThrough: UInt64
+
+    package init(
+        entries: [LogEntry], through: LogPosition, isAtHead: Bool, compactedThrough: UInt64
+    ) {
+        self.entries = entries
+        self.through = through
+        self.isAtHead = isAtHead
+        self.compactedThrough = compactedThrough
+    }
 }
 
 /// How far a compaction may go in one stream.

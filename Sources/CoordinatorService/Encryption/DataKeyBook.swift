@@ -1,0 +1,55 @@
+import Contracts
+import ReplicationLog
+import SwiftProtobuf
+import Synchronization
+
+/// Which KMS key wraps each data key, over all streams. Data keys themselves are opaque here.
+final class DataKeyBook: Sendable {
+    static let keyPrefix = "data-key/"
+
+    private struct Slot: Hashable {
+        let stream: String
+        let domain: String
+        let key: String
+    }
+
+    private let wrappedBy = Mutex<[Slot: String]>([:])
+
+    init(_ engine: any LogEngine) async throws {
+        for stream in engine.state.streams.keys {
+            for domain in DomainOwners.sealed {
+                let entries = try await engine.snapshot(
+                    stream: stream, domain: domain, keyPrefix: Self.keyPrefix)
+                apply(entries, engine.state)
+            }
+        }
+    }
+
+    /// Called by the engine's writer, in order.
+    func apply(_ entries: [LogEntry], _ log: LogState) {
+        let relevant = entries.filter {
+            $0.key.hasPrefix(Self.keyPrefix) && DomainOwners.sealed.contains($0.domain)
+        }
+        let isGone = log.streams.isEmpty
+        guard !relevant.isEmpty || isGone else { return }
+        wrappedBy.withLock { wrappedBy in
+            if isGone { wrappedBy.removeAll() }
+            for entry in relevant {
+                let slot = Slot(stream: entry.stream, domain: entry.domain, key: entry.key)
+                let record = entry.tombstone
+                    ? nil : try? StateDataKeyRecord(serializedBytes: entry.value)
+                wrappedBy[slot] = record?.kmsKeyArn
+            }
+        }
+    }
+
+    /// Domains of these streams with a data key that another key than this one wraps.
+    func domains(notWrappedBy keyARN: String, in streams: Set<String>) -> [String] {
+        let found = wrappedBy.withLock { wrappedBy in
+            wrappedBy.filter {
+                streams.contains($0.key.stream) && !KeyReference.isSameKey($0.value, keyARN)
+            }.keys
+        }
+        return Set(found.map { "\($0.domain) (\($0.stream))" }).sorted()
+    }
+}

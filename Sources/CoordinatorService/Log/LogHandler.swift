@@ -1,0 +1,58 @@
+import Contracts
+import RPC
+import ReplicationLog
+import SwiftProtobuf
+
+/// Serves the log to the services of the same Region.
+struct LogHandler: CoordinatorLogHandler {
+    let coordinator: Coordinator
+
+    func append(
+        _ request: CoordinatorAppendRequest, context: ServerContext
+    ) async throws -> CoordinatorAppendResponse {
+        let region = coordinator.region
+        let stream = try DomainOwners.stream(
+            for: request.domain, scope: request.scope, peer: context.peer, region: region)
+        return try await coordinator.answering {
+            if coordinator.instance.regions[region]?.status == .removing {
+                throw LogError(
+                    .regionNotEnabled, "The Region \(region) is being removed from the instance.")
+            }
+            let outcome = try await coordinator.engine.append(
+                AppendCommand(
+                    stream: stream, domain: request.domain,
+                    expectedDomainSequence: request.expectedDomainSequence,
+                    records: request.records, events: coordinator.trail.drafts(request.events),
+                    requestID: request.requestID, writtenAtMicroseconds: coordinator.now()))
+            return .with {
+                $0.position = outcome.position
+                $0.firstSequence = outcome.firstSequence
+                $0.writtenAtUs = outcome.writtenAtMicroseconds
+            }
+        }
+    }
+
+    func tail(
+        _ request: CoordinatorTailRequest, context: ServerContext,
+        responses: ResponseWriter<CoordinatorTailResponse>
+    ) async throws {
+        guard (1...16).contains(request.domains.count) else {
+            throw RPCError(
+                .invalidArgument, reason: "INVALID_DOMAINS", message: "1 to 16 domains are needed.")
+        }
+        try await coordinator.answering {
+            var session = TailSession(coordinator, request, responses)
+            try await session.run()
+        }
+    }
+
+    func getPositions(
+        _ request: CoordinatorGetPositionsRequest, context: ServerContext
+    ) async throws -> CoordinatorGetPositionsResponse {
+        let state = coordinator.engine.state
+        return .with {
+            $0.logID = state.identity?.logID ?? ""
+            $0.heads = state.heads
+        }
+    }
+}

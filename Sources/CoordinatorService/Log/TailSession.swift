@@ -1,0 +1,130 @@
+import Contracts
+import RPC
+import ReplicationLog
+import SwiftProtobuf
+
+/// One call of Tail: where it stands in each stream, and what it has said.
+struct TailSession {
+    private let coordinator: Coordinator
+    private let request: CoordinatorTailRequest
+    private let responses: ResponseWriter<CoordinatorTailResponse>
+    private let domains: Set<String>
+    private var positions: [StreamName: UInt64] = [:]
+    private var logID = ""
+
+    init(
+        _ coordinator: Coordinator, _ request: CoordinatorTailRequest,
+        _ responses: ResponseWriter<CoordinatorTailResponse>
+    ) {
+        self.coordinator = coordinator
+        self.request = request
+        self.responses = responses
+        self.domains = Set(request.domains)
+    }
+
+    /// Runs until cancelled, until the log is left, or until all has been sent if it does not
+    /// follow.
+    mutating func run() async throws {
+        try await begin()
+        var isCaughtUp = false
+        while true {
+            let version = coordinator.hub.version
+            guard coordinator.engine.state.identity?.logID == logID else {
+                return try await reset("The Region has left the instance.")
+            }
+            do {
+                try await sendNews()
+            } catch let error as LogError
+                where error.code == .logMismatch || error.code == .positionExpired
+            {
+                return try await reset(error.message)
+            }
+            if !isCaughtUp {
+                isCaughtUp = true
+                try await responses.write(.with { $0.caughtUp = .init() })
+                guard request.follow else { return }
+            }
+            try await coordinator.hub.wait(past: version)
+        }
+    }
+
+    /// Waits for an instance, takes over the caller's positions if they are good, says Start.
+    private mutating func begin() async throws {
+        let state = try await stateWithInstance()
+        logID = state.identity?.logID ?? ""
+        var mustReset = !request.logID.isEmpty && request.logID != logID
+        for position in request.after where !mustReset && request.logID == logID {
+            guard let name = StreamName(position.stream) else {
+                throw RPCError(
+                    .invalidArgument, reason: "INVALID_POSITION",
+                    message: "A position names no stream.")
+            }
+            let held = state.streams[name]
+            let isGood = position.sequence == 0
+                || (position.sequence <= held?.head ?? 0
+                    && position.sequence >= held?.purgedThrough ?? 0)
+            if !isGood { mustReset = true }
+            positions[name] = position.sequence
+        }
+        if mustReset { positions = [:] }
+        let total = entriesToSend(state)
+        let instanceARN = coordinator.instance.instance?.instanceArn ?? ""
+        try await responses.write(
+            .with {
+                $0.start.logID = logID
+                $0.start.reset = mustReset
+                $0.start.entriesTotal = total
+                $0.start.instanceArn = instanceARN
+            })
+    }
+
+    private func stateWithInstance() async throws -> LogState {
+        while true {
+            let version = coordinator.hub.version
+            let state = coordinator.engine.state
+            if state.identity != nil { return state }
+            guard request.follow else {
+                throw LogError(
+                    .regionNotEnabled, "The Region \(coordinator.region) holds no instance.")
+            }
+            try await coordinator.hub.wait(past: version)
+        }
+    }
+
+    /// Live keys for streams that are sent whole, what lies between for others.
+    private func entriesToSend(_ state: LogState) -> UInt64 {
+        state.streams.values.reduce(0) { total, stream in
+            let after = positions[stream.name] ?? 0
+            let wanted = stream.domains.filter { domains.contains($0.key) }.values
+            guard wanted.contains(where: { $0.lastSequence > after }) else { return total }
+            let live = wanted.reduce(0) { $0 + $1.digest.liveKeys }
+            return total + (after == 0 ? live : min(live, stream.head - after))
+        }
+    }
+
+    /// Brings every stream to its head.
+    private mutating func sendNews() async throws {
+        let names = coordinator.engine.state.streams.keys.sorted { $0.text < $1.text }
+        for name in names {
+            while true {
+                let after = positions[name] ?? 0
+                let result = try await coordinator.read(
+                    ReadQuery(stream: name, after: after, domains: domains))
+                if result.through.sequence > after {
+                    positions[name] = result.through.sequence
+                    try await responses.write(
+                        .with {
+                            $0.batch.stream = name.text
+                            $0.batch.entries = result.entries
+                            $0.batch.through = result.through
+                        })
+                }
+                if result.isAtHead { break }
+            }
+        }
+    }
+
+    private func reset(_ reason: String) async throws {
+        try await responses.write(.with { $0.reset.reason = reason })
+    }
+}

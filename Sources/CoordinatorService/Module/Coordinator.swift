@@ -1,0 +1,118 @@
+import Contracts
+import Foundation
+import Logging
+import RPC
+import ReplicationLog
+import ServiceKit
+import Synchronization
+
+/// What all parts of one Region's coordinator share: the log, what is known in memory, the way to
+/// others, the clock.
+final class Coordinator: Sendable {
+    let settings: CoordinatorSettings
+    let engine: any LogEngine
+    let hub = CommitHub()
+    let instanceBook: InstanceBook
+    let dataKeys: DataKeyBook
+    let acknowledgements: AcknowledgementBook
+    let subscriptions = SubscriptionBook()
+    let trail: TrailWriter
+    let channels: any ServiceChannels
+    let logger: Logger
+    /// Wall clock, microseconds since 1970.
+    let now: @Sendable () -> Int64
+
+    init(
+        settings: CoordinatorSettings, engine: any LogEngine, channels: any ServiceChannels,
+        logger: Logger, now: @escaping @Sendable () -> Int64
+    ) async throws {
+        self.settings = settings
+        self.engine = engine
+        self.channels = channels
+        self.logger = logger
+        self.now = now
+        trail = TrailWriter(
+            engine: engine, region: settings.region, accountID: settings.accountID, now: now)
+        instanceBook = try await InstanceBook(engine)
+        dataKeys = try await DataKeyBook(engine)
+        acknowledgements = AcknowledgementBook(try await engine.acknowledged())
+        let (hub, instanceBook, dataKeys) = (hub, instanceBook, dataKeys)
+        engine.setCommitObserver { entries, state in
+            instanceBook.apply(entries, state)
+            dataKeys.apply(entries, state)
+            hub.publish(entries, state)
+        }
+    }
+
+    var region: String { settings.region }
+
+    var instance: InstanceState { instanceBook.state }
+
+    var isPrimary: Bool { engine.state.identity?.isPrimary ?? false }
+
+    /// From memory when the newest entries hold it, else from disk.
+    func read(_ query: ReadQuery) async throws -> ReadResult {
+        if let recent = hub.read(query) { return recent }
+        return try await engine.read(query)
+    }
+
+    /// Waits until this Region has applied the position. The call's deadline bounds it.
+    func wait(for position: LogPosition) async throws {
+        guard position.sequence > 0 else { return }
+        guard let stream = StreamName(position.stream) else {
+            throw RPCError(
+                .invalidArgument, reason: "INVALID_POSITION",
+                message: "The position names no stream.")
+        }
+        while true {
+            let version = hub.version
+            if engine.state.position(of: stream).sequence >= position.sequence { return }
+            try await hub.wait(past: version)
+        }
+    }
+
+    func keyManagement(in region: String) throws -> KeysKeyManagementClient {
+        KeysKeyManagementClient(try channels.channel(to: .keys, in: region))
+    }
+
+    func cryptography() throws -> KeysCryptographyClient {
+        KeysCryptographyClient(try channels.channel(to: .keys, in: region))
+    }
+
+    func replication(in region: String) throws -> CoordinatorReplicationClient {
+        CoordinatorReplicationClient(try channels.channel(to: .coordinator, in: region))
+    }
+
+    /// How a Region's coordinator and portal are reached, for refusals that name the primary.
+    func whereabouts(of region: String) -> [String: String] {
+        let record = instance.regions[region]
+        let peer = settings.peers[region]
+        var facts = ["primary-region": region]
+        let address = peer?.addresses[.coordinator]?.description ?? record?.coordinatorAddress
+        if let address, !address.isEmpty { facts["primary-address"] = address }
+        let portal = [record?.portalURL, peer?.portalURL].compactMap { $0 }.first { !$0.isEmpty }
+        if let portal { facts["primary-portal-url"] = portal }
+        return facts
+    }
+
+    /// The error as it goes out, with the primary's whereabouts where that helps.
+    func outgoing(_ error: any Error) -> any Error {
+        guard let error = error as? LogError else { return error }
+        if error.code == .notPrimary, let primary = error.primaryRegion {
+            return RPCError(error, metadata: whereabouts(of: primary))
+        }
+        if error.code == .storageFailed {
+            logger.error("the log's storage failed", metadata: ["error": "\(error)"])
+        }
+        return RPCError(error)
+    }
+
+    /// Runs a handler's body so that refusals of the log leave as they are specified.
+    func answering<R>(_ body: () async throws -> R) async throws -> R {
+        do {
+            return try await body()
+        } catch {
+            throw outgoing(error)
+        }
+    }
+}

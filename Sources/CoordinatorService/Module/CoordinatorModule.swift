@@ -1,0 +1,71 @@
+import Contracts
+import Foundation
+package import Logging
+package import RPC
+package import ReplicationLog
+package import ServiceKit
+
+/// The coordinator of one Region: its methods and the work beside them.
+package struct CoordinatorModule: ServiceModule {
+    private let coordinator: Coordinator
+    package let methods: MethodTable
+
+    /// Opens the log in the data directory, making it when there is none.
+    ///
+    /// `channels` reaches the keys service of this Region and the coordinators of others; `now` is
+    /// the wall clock in microseconds since 1970. Throws `LogError`.
+    package init(
+        settings: CoordinatorSettings, channels: any ServiceChannels, logger: Logger,
+        now: @escaping @Sendable () -> Int64 = CoordinatorModule.wallClock
+    ) async throws {
+        try? FileManager.default.createDirectory(
+            atPath: settings.dataDirectory, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        let engine = try SQLiteLogEngine(
+            path: settings.dataDirectory + "/log.sqlite", region: settings.region)
+        try await self.init(
+            settings: settings, engine: engine, channels: channels, logger: logger, now: now)
+    }
+
+    /// Runs on an engine that is already open.
+    package init(
+        settings: CoordinatorSettings, engine: any LogEngine, channels: any ServiceChannels,
+        logger: Logger, now: @escaping @Sendable () -> Int64 = CoordinatorModule.wallClock
+    ) async throws {
+        coordinator = try await Coordinator(
+            settings: settings, engine: engine, channels: channels, logger: logger, now: now)
+        var methods = MethodTable()
+        LogHandler(coordinator: coordinator).register(in: &methods)
+        ReplicationHandler(coordinator: coordinator).register(in: &methods)
+        InstanceHandler(coordinator: coordinator).register(in: &methods)
+        TrailServiceHandler(coordinator: coordinator).register(in: &methods)
+        self.methods = methods
+    }
+
+    package var name: ServiceName { .coordinator }
+
+    /// Records straight into this Region's trail, for a process that runs the coordinator itself.
+    package var trailRecorder: any TrailRecorder { LocalTrailRecorder(coordinator: coordinator) }
+
+    /// A coordinator without an instance is ready: it waits to be given one.
+    package var readiness: Readiness { .ready }
+
+    package func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await SubscriptionSupervisor(coordinator: coordinator).run() }
+            group.addTask { try await Canary(coordinator: coordinator).run() }
+            group.addTask { try await Maintenance(coordinator: coordinator).run() }
+            group.addTask { try await RegionWorkflow(coordinator: coordinator).run() }
+            group.addTask { try await EncryptionUpdate(coordinator: coordinator).run() }
+        }
+    }
+
+    /// Waits for writes under way and closes the log.
+    package func close() async { await coordinator.engine.close() }
+
+    package static let wallClock: @Sendable () -> Int64 = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
+    }
+}

@@ -1,0 +1,76 @@
+package import Contracts
+package import ServiceKit
+
+/// What the coordinator of one Region needs to know to start.
+package struct CoordinatorSettings: Sendable {
+    package var region: String
+    /// 12 digits: the management account.
+    package var accountID: String
+    package var organizationID: String
+    /// Directory of this service's data; must exist.
+    package var dataDirectory: String
+    /// https URL of this Region's portal.
+    package var portalURL: String
+    /// "host:port" of this coordinator, as other Regions reach it.
+    package var coordinatorAddress: String
+    package var peers: [String: PeerRegion]
+    /// Regions that may be added.
+    package var availableRegions: [String]
+    package var tombstoneHorizon: Duration
+    /// Regions in all, the primary included.
+    package var regionsMax = 6
+    /// Identity sources whose instances may be replicated; the announcement's rule by default.
+    package var replicableSources: Set<CoordinatorIdentitySource> = [.externalIdp]
+    package var timings = CoordinatorTimings()
+
+    package init(_ configuration: RegionConfiguration) {
+        region = configuration.region
+        accountID = configuration.accountID
+        organizationID = configuration.organizationID
+        dataDirectory = configuration.dataDirectory(of: .coordinator)
+        portalURL = configuration.portalURL
+        coordinatorAddress = configuration.listen[.coordinator]?.description ?? ""
+        peers = configuration.peers
+        availableRegions = configuration.availableRegions
+        tombstoneHorizon = configuration.tombstoneHorizon
+    }
+
+    package init(
+        region: String, accountID: String, organizationID: String = "", dataDirectory: String,
+        portalURL: String = "", coordinatorAddress: String = "", peers: [String: PeerRegion] = [:],
+        availableRegions: [String] = RegionConfiguration.regionsEnabledByDefault,
+        tombstoneHorizon: Duration = .seconds(90 * 86_400)
+    ) {
+        self.region = region
+        self.accountID = accountID
+        self.organizationID = organizationID
+        self.dataDirectory = dataDirectory
+        self.portalURL = portalURL
+        self.coordinatorAddress = coordinatorAddress
+        self.peers = peers
+        self.availableRegions = availableRegions
+        self.tombstoneHorizon = tombstoneHorizon
+    }
+}
+
+/// Rhythms and bounds of the background work.
+package struct CoordinatorTimings: Sendable {
+    /// Between two canaries of a stream.
+    package var canary = Duration.seconds(1)
+    /// Between two acknowledgements, when there is something new.
+    package var acknowledgement = Duration.milliseconds(100)
+    /// A peer that says nothing for so long is taken for gone.
+    package var peerSilenceMax = Duration.seconds(10)
+    package var backOffMin = Duration.milliseconds(100)
+    package var backOffMax = Duration.seconds(5)
+    /// Between two looks at compaction and at acknowledgements to keep.
+    package var maintenance = Duration.seconds(10)
+    /// A workflow without progress for so long fails.
+    package var workflowStallMax = Duration.seconds(120)
+    /// Data keys must name a new KMS key within this time.
+    package var encryptionUpdateMax = Duration.seconds(300)
+    /// One call to another service or Region.
+    package var call = Duration.seconds(5)
+
+    package init() {}
+}

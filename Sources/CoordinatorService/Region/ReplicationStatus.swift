@@ -1,0 +1,51 @@
+import Contracts
+import ReplicationLog
+import SwiftProtobuf
+
+extension Coordinator {
+    /// Positions, lag and digests of every Region as this one sees them.
+    func replicationStatus() -> CoordinatorGetReplicationStatusResponse {
+        let state = engine.state
+        let others = instance.regionList.map(\.name).filter { $0 != region }
+        return .with {
+            $0.region = region
+            $0.primaryRegion = state.identity?.primaryRegion ?? ""
+            $0.epoch = state.identity?.epoch ?? 0
+            $0.heads = state.heads
+            $0.digests = state.digests
+            $0.replicas = others.map { replicaStatus(of: $0, state) }
+        }
+    }
+
+    private func replicaStatus(
+        of other: String, _ state: LogState
+    ) -> CoordinatorGetReplicationStatusResponse.ReplicaStatus {
+        let info = acknowledgements.info(other)
+        let written = [StreamName.control, .regional(region)].filter {
+            state.gate.writer(of: $0) == region && state.streams[$0] != nil
+        }
+        let subscription = subscriptions.info(other)
+        return .with {
+            $0.region = other
+            $0.connected = (info?.isConnected ?? false) && (subscription?.isConnected ?? false)
+            $0.applied = written.map { stream in
+                .with {
+                    $0.stream = stream.text
+                    $0.epoch = state.streams[stream]?.headEpoch ?? 0
+                    $0.sequence = info?.applied[stream] ?? 0
+                }
+            }
+            $0.entriesBehind = written.reduce(0) { total, stream in
+                let head = state.streams[stream]?.head ?? 0
+                return total + head - min(head, info?.applied[stream] ?? 0)
+            }
+            $0.lagUs = info?.lagMicroseconds ?? -1
+            $0.lastSeenUs = max(info?.lastSeenMicroseconds ?? 0, subscription?.lastSeen ?? 0)
+            if let problem = subscription?.problem {
+                $0.problem = problem
+            } else if !(info?.isConnected ?? false) {
+                $0.problem = "\(other) is not subscribed to this Region"
+            }
+        }
+    }
+}

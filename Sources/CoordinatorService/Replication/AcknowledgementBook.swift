@@ -1,0 +1,76 @@
+import Contracts
+import ReplicationLog
+import Synchronization
+
+/// What is known of a Region that replicates from this one.
+struct ReplicaInfo: Sendable {
+    var applied: [StreamName: UInt64] = [:]
+    var entriesApplied: UInt64 = 0
+    var lagMicroseconds: Int64 = -1
+    var lastSeenMicroseconds: Int64 = 0
+    /// Subscriptions under way.
+    var subscriptions = 0
+    /// Whether it has acknowledged anything since this process started.
+    var hasSpoken = false
+
+    var isConnected: Bool { subscriptions > 0 }
+}
+
+/// How far each Region has applied what this one writes.
+final class AcknowledgementBook: Sendable {
+    private struct Held {
+        var replicas: [String: ReplicaInfo] = [:]
+        var unsaved: Set<String> = []
+    }
+
+    private let held: Mutex<Held>
+
+    init(_ kept: [String: [StreamName: UInt64]]) {
+        held = Mutex(Held(replicas: kept.mapValues { ReplicaInfo(applied: $0) }))
+    }
+
+    func info(_ region: String) -> ReplicaInfo? { held.withLock { $0.replicas[region] } }
+
+    func acknowledge(_ request: CoordinatorAcknowledgeRequest, at time: Int64) {
+        held.withLock { held in
+            var info = held.replicas[request.region] ?? ReplicaInfo()
+            for position in request.applied.prefix(64) {
+                guard let stream = StreamName(position.stream) else { continue }
+                info.applied[stream] = position.sequence
+            }
+            info.entriesApplied = request.entriesApplied
+            info.lagMicroseconds = request.lagUs
+            info.lastSeenMicroseconds = time
+            info.hasSpoken = true
+            held.replicas[request.region] = info
+            held.unsaved.insert(request.region)
+        }
+    }
+
+    func subscribed(_ region: String, by change: Int) {
+        held.withLock { $0.replicas[region, default: ReplicaInfo()].subscriptions += change }
+    }
+
+    /// Forgets positions; subscriptions under way stay counted.
+    func forget(_ region: String) {
+        held.withLock { held in
+            let subscriptions = held.replicas[region]?.subscriptions ?? 0
+            held.replicas[region] = subscriptions > 0
+                ? ReplicaInfo(subscriptions: subscriptions) : nil
+            held.unsaved.remove(region)
+        }
+    }
+
+    /// Forgets all Regions' positions.
+    func forgetAll() {
+        for region in held.withLock({ Array($0.replicas.keys) }) { forget(region) }
+    }
+
+    /// Positions that have changed since the last call, to be kept over a restart.
+    func takeUnsaved() -> [String: [StreamName: UInt64]] {
+        held.withLock { held in
+            defer { held.unsaved.removeAll() }
+            return held.unsaved.reduce(into: [:]) { $0[$1] = held.replicas[$1]?.applied }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Logging
+import Contracts
+import ReplicationLog
+import SwiftProtobuf
+
+/// Keeps acknowledgements over restarts, and compacts the log behind the slowest Region.
+struct Maintenance {
+    let coordinator: Coordinator
+
+    func run() async throws {
+        while true {
+            try await Task.sleep(for: coordinator.settings.timings.maintenance)
+            do {
+                try await saveAcknowledgements()
+                try await compact()
+            } catch let error as LogError {
+                coordinator.logger.warning(
+                    "upkeep of the log failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func saveAcknowledgements() async throws {
+        for (region, applied) in coordinator.acknowledgements.takeUnsaved() {
+            let positions = applied.map { stream, sequence in
+                LogPosition.with {
+                    $0.stream = stream.text
+                    $0.sequence = sequence
+                }
+            }
+            try await coordinator.engine.acknowledge(
+                region: region, positions: positions, at: coordinator.now())
+        }
+    }
+
+    func compact() async throws {
+        let horizon = coordinator.now()
+            - coordinator.settings.tombstoneHorizon.components.seconds * 1_000_000
+        for stream in coordinator.engine.state.streams.keys {
+            while true {
+                let outcome = try await coordinator.engine.compact(
+                    CompactionRequest(
+                        stream: stream, through: slowest(stream),
+                        tombstonesBeforeMicroseconds: horizon))
+                guard outcome.hasMore else { break }
+                // Leaves the writer to others between two steps.
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    /// What every Region that replicates the stream from here has applied.
+    private func slowest(_ stream: StreamName) -> UInt64 {
+        let state = coordinator.engine.state
+        let head = state.streams[stream]?.head ?? 0
+        guard state.gate.writer(of: stream) == coordinator.region else { return head }
+        return coordinator.instance.regions.keys.filter { $0 != coordinator.region }
+            .map { coordinator.acknowledgements.info($0)?.applied[stream] ?? 0 }
+            .reduce(head, min)
+    }
+}

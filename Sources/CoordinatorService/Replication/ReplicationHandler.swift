@@ -1,0 +1,142 @@
+import Logging
+import Contracts
+import RPC
+import ReplicationLog
+import ServiceKit
+import SwiftProtobuf
+
+/// Serves the coordinators of other Regions.
+struct ReplicationHandler: CoordinatorReplicationHandler {
+    let coordinator: Coordinator
+
+    func subscribe(
+        _ request: CoordinatorSubscribeRequest, context: ServerContext,
+        responses: ResponseWriter<CoordinatorSubscribeResponse>
+    ) async throws {
+        let sender = try sendingRegion(context, named: request.region)
+        try await coordinator.answering {
+            try checkLog(request.logID)
+            var session = SubscribeSession(coordinator, sender, request, responses)
+            coordinator.acknowledgements.subscribed(sender, by: 1)
+            defer { coordinator.acknowledgements.subscribed(sender, by: -1) }
+            try await session.run()
+        }
+    }
+
+    func acknowledge(
+        _ request: CoordinatorAcknowledgeRequest, context: ServerContext
+    ) async throws -> CoordinatorAcknowledgeResponse {
+        let sender = try sendingRegion(context, named: request.region)
+        guard coordinator.instance.regions[sender] != nil else {
+            throw RPCError.notMember(sender)
+        }
+        coordinator.acknowledgements.acknowledge(request, at: coordinator.now())
+        return .init()
+    }
+
+    func checkRegion(
+        _ request: CoordinatorCheckRegionRequest, context: ServerContext
+    ) async throws -> CoordinatorCheckRegionResponse {
+        _ = try sendingRegion(context, named: nil)
+        let problems = await RegionCheck(coordinator: coordinator).problems(request)
+        return .with { $0.problems = problems }
+    }
+
+    func joinInstance(
+        _ request: CoordinatorJoinInstanceRequest, context: ServerContext
+    ) async throws -> CoordinatorJoinInstanceResponse {
+        let sender = try sendingRegion(context, named: request.primaryRegion)
+        guard request.epoch >= 1, (1...64).contains(request.logID.utf8.count) else {
+            throw RPCError(
+                .invalidArgument, reason: "INVALID_LOG", message: "The log has no ID or no epoch.")
+        }
+        try await coordinator.answering {
+            let held = coordinator.engine.state.identity
+            if let held, held.logID == request.logID, held.primaryRegion == request.primaryRegion,
+                held.epoch == request.epoch
+            { return }
+            try await coordinator.engine.establish(
+                LogIdentity(
+                    logID: request.logID, region: coordinator.region,
+                    primaryRegion: request.primaryRegion, epoch: request.epoch,
+                    mayWriteOwnStream: held?.mayWriteOwnStream ?? false))
+            _ = try await coordinator.trail.record([membershipEvent("JoinInstance", sender, request.instance.instanceArn)])
+            coordinator.logger.notice(
+                "this Region takes part in an instance",
+                metadata: ["primary": "\(sender)", "instance": "\(request.instance.instanceArn)"])
+        }
+        return .init()
+    }
+
+    func leaveInstance(
+        _ request: CoordinatorLeaveInstanceRequest, context: ServerContext
+    ) async throws -> CoordinatorLeaveInstanceResponse {
+        let sender = try sendingRegion(context, named: nil)
+        try await coordinator.answering {
+            guard let held = coordinator.engine.state.identity else { return }
+            guard held.primaryRegion == sender, sender != coordinator.region else {
+                throw LogError(.wrongWriter, "\(sender) is not the primary of this instance.")
+            }
+            try checkLog(request.logID)
+            let arn = coordinator.instance.instance?.instanceArn ?? ""
+            let event = membershipEvent("LeaveInstance", sender, arn)
+            try await coordinator.engine.wipe(events: coordinator.trail.drafts([event]))
+            coordinator.acknowledgements.forgetAll()
+            coordinator.logger.notice(
+                "this Region has left the instance and dropped its data",
+                metadata: ["primary": "\(sender)"])
+        }
+        return .init()
+    }
+
+    func getDigests(
+        _ request: CoordinatorGetDigestsRequest, context: ServerContext
+    ) async throws -> CoordinatorGetDigestsResponse {
+        _ = try sendingRegion(context, named: nil)
+        return .with { $0.digests = coordinator.engine.state.digests }
+    }
+
+    /// The Region whose coordinator calls, as its certificate says.
+    ///
+    /// Throws: PERMISSION_DENIED REGION_MISMATCH.
+    private func sendingRegion(_ context: ServerContext, named name: String?) throws -> String {
+        guard case .service("coordinator", let region) = context.peer,
+            region != coordinator.region, name == nil || name == region
+        else {
+            throw RPCError(
+                .permissionDenied, reason: "REGION_MISMATCH",
+                message: "The request does not come from the coordinator of the Region it names.")
+        }
+        return region
+    }
+
+    private func checkLog(_ logID: String) throws {
+        guard let held = coordinator.engine.state.identity else {
+            throw LogError(
+                .regionNotEnabled, "The Region \(coordinator.region) holds no instance.")
+        }
+        guard held.logID == logID else {
+            throw LogError(.logMismatch, "The Region \(coordinator.region) holds another log.")
+        }
+    }
+
+    private func membershipEvent(
+        _ name: String, _ sender: String, _ instanceARN: String
+    ) -> TrailEvent {
+        TrailEvent(
+            name: name, source: AdministrativeCall.source,
+            actor: .with {
+                $0.type = "AWSService"
+                $0.userName = "coordinator.\(sender)"
+            }, type: "AwsServiceEvent",
+            serviceDetails: ["primaryRegion": sender, "instanceArn": instanceARN])
+    }
+}
+
+extension RPCError {
+    static func notMember(_ region: String) -> RPCError {
+        RPCError(
+            .failedPrecondition, reason: "REGION_NOT_MEMBER",
+            message: "The Region \(region) is not part of the instance.")
+    }
+}

@@ -1,0 +1,85 @@
+import Contracts
+import RPC
+import ReplicationLog
+import SwiftProtobuf
+
+/// One subscription of another Region to what this one writes.
+struct SubscribeSession {
+    private let coordinator: Coordinator
+    private let subscriber: String
+    private let responses: ResponseWriter<CoordinatorSubscribeResponse>
+    private let logID: String
+    private let returnsOwnStream: Bool
+    private var positions: [StreamName: UInt64] = [:]
+    private var greeted: Set<StreamName> = []
+
+    init(
+        _ coordinator: Coordinator, _ subscriber: String, _ request: CoordinatorSubscribeRequest,
+        _ responses: ResponseWriter<CoordinatorSubscribeResponse>
+    ) {
+        self.coordinator = coordinator
+        self.subscriber = subscriber
+        self.responses = responses
+        self.logID = request.logID
+        for position in request.after.prefix(64) {
+            if let name = StreamName(position.stream) { positions[name] = position.sequence }
+        }
+        returnsOwnStream = positions[.regional(subscriber)] != nil
+    }
+
+    /// Runs until cancelled or until the subscriber or this Region is no longer part of the log.
+    mutating func run() async throws {
+        while true {
+            let version = coordinator.hub.version
+            let state = coordinator.engine.state
+            guard state.identity?.logID == logID else {
+                throw LogError(.regionNotEnabled, "The Region has left the instance.")
+            }
+            guard coordinator.instance.regions[subscriber] != nil else {
+                throw RPCError.notMember(subscriber)
+            }
+            for stream in streams(state) { try await sendNews(of: stream) }
+            try await coordinator.hub.wait(past: version)
+        }
+    }
+
+    /// What this Region writes, and for a returning Region its own stream as the primary holds it.
+    private func streams(_ state: LogState) -> [StreamName] {
+        var streams = [StreamName.regional(coordinator.region)]
+        if state.identity?.isPrimary ?? false {
+            streams.append(.control)
+            if returnsOwnStream { streams.append(.regional(subscriber)) }
+        }
+        return streams
+    }
+
+    private mutating func sendNews(of stream: StreamName) async throws {
+        while true {
+            let after = positions[stream] ?? 0
+            let result = try await coordinator.read(ReadQuery(stream: stream, after: after))
+            // The first message of a stream says where its head is, even if nothing is new.
+            if result.through.sequence > after || greeted.insert(stream).inserted {
+                positions[stream] = result.through.sequence
+                try await responses.write(message(stream, after, result))
+            }
+            if result.isAtHead { return }
+        }
+    }
+
+    private func message(
+        _ stream: StreamName, _ after: UInt64, _ result: ReadResult
+    ) -> CoordinatorSubscribeResponse {
+        let held = coordinator.engine.state.streams[stream]
+        return .with {
+            $0.stream = stream.text
+            $0.entries = result.entries
+            $0.through = result.through
+            $0.head = held?.position ?? result.through
+            $0.entriesTotal = held?.entries ?? 0
+            $0.sentAtUs = coordinator.now()
+            $0.after.stream = stream.text
+            $0.after.sequence = after
+            $0.compactedThrough = result.compactedThrough
+        }
+    }
+}
