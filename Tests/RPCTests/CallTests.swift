@@ -144,10 +144,12 @@ struct CallTests {
     @Test("a handler that does not answer in time is cancelled", arguments: Transport.allCases)
     func deadline(_ transport: Transport) async throws {
         try await with(transport) { channel, service in
+            _ = try await channel.unary(
+                TestMethods.echo, request: ByteBuffer(), options: .standard)
             let error = await failure {
                 try await channel.unary(
                     TestMethods.hang, request: ByteBuffer(),
-                    options: CallOptions(timeout: .milliseconds(50)))
+                    options: CallOptions(timeout: .milliseconds(200)))
             }
             #expect(error?.code == .deadlineExceeded)
             #expect(await eventually { service.cancelled.withLock { $0 } == 1 })
@@ -157,9 +159,11 @@ struct CallTests {
     @Test("a stream that outlives its deadline fails", arguments: Transport.allCases)
     func streamDeadline(_ transport: Transport) async throws {
         try await with(transport) { channel, service in
+            _ = try await channel.unary(
+                TestMethods.echo, request: ByteBuffer(), options: .standard)
             let stream = try await channel.serverStreaming(
                 TestMethods.tail, request: ByteBuffer(),
-                options: CallOptions(timeout: .milliseconds(100)))
+                options: CallOptions(timeout: .seconds(1)))
             var messages = 0
             let error = await failure { for try await _ in stream { messages += 1 } }
             #expect(error?.code == .deadlineExceeded)

@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -38,6 +39,7 @@ package struct TLSIdentity: Sendable {
             // Names are checked against the SPIFFE ID after the handshake, not against DNS.
             configuration.certificateVerification = .noHostnameVerification
             configuration.minimumTLSVersion = .tlsv13
+            configuration.shutdownTimeout = .seconds(1)
             configuration.applicationProtocols = protocols
             return configuration
         } catch {

@@ -11,6 +11,7 @@ import Synchronization
 package final class RPCServer: Sendable {
     private let core: ServerCore
     private let tls: TLSIdentityStore
+    private let differences: [String]
     private let listener = Mutex<(any Channel)?>(nil)
 
     /// Without an authorisation table every peer with a certificate may call everything (tests).
@@ -18,6 +19,7 @@ package final class RPCServer: Sendable {
         methods: MethodTable, authorization: AuthorizationTable?, tls: TLSIdentityStore,
         limits: ServerLimits = .standard, logger: Logger = Logger(label: "rpc.server")
     ) {
+        self.differences = authorization?.differences(from: methods) ?? []
         self.core = ServerCore(
             methods: methods, authorization: authorization, limits: limits, logger: logger)
         self.tls = tls
@@ -30,6 +32,12 @@ package final class RPCServer: Sendable {
     package func start(
         group: any EventLoopGroup, address: RPCAddress
     ) async throws -> RPCAddress {
+        guard differences.isEmpty else {
+            throw RPCError(
+                .failedPrecondition, reason: "AUTHORIZATION_TABLE",
+                message: "The authorisation table does not fit the methods: "
+                    + differences.joined(separator: "; ") + ".")
+        }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

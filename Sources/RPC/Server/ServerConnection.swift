@@ -350,7 +350,11 @@ final class ServerConnection: ChannelInboundHandler {
         let charge = outboundCharge
         outboundCharge = 0
         let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.whenComplete { [outboundGate] _ in outboundGate.grant(charge) }
+        upkeep.writeStarted(at: .now())
+        written.futureResult.assumeIsolated().whenComplete { [outboundGate] _ in
+            self.upkeep.writeEnded(at: .now())
+            outboundGate.grant(charge)
+        }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
     }
 

@@ -5,6 +5,10 @@ struct ServerUpkeep {
     /// Since when part of a frame waits for its rest.
     var partialSince: NIODeadline?
     fileprivate var unwritableSince: NIODeadline?
+    /// Writes handed to the system that it has not taken whole.
+    private var writes = 0
+    /// When it last took one, or the first was handed over.
+    private var lastWrite = NIODeadline.now()
     fileprivate var lastRead = NIODeadline.now()
     fileprivate var lastBusy = NIODeadline.now()
     fileprivate var asked = false
@@ -22,6 +26,21 @@ struct ServerUpkeep {
         if isWritable { unwritableSince = nil } else if unwritableSince == nil {
             unwritableSince = now
         }
+    }
+
+    mutating func writeStarted(at now: NIODeadline) {
+        if writes == 0 { lastWrite = now }
+        writes += 1
+    }
+
+    mutating func writeEnded(at now: NIODeadline) {
+        writes -= 1
+        lastWrite = now
+    }
+
+    /// Since when the peer has not taken what is sent to it.
+    fileprivate var stalledSince: NIODeadline? {
+        unwritableSince ?? (writes > 0 ? lastWrite : nil)
     }
 
     mutating func allowsControlFrame(_ limits: ServerLimits) -> Bool {
@@ -60,9 +79,9 @@ extension ServerConnection {
 
     private func inspect(_ now: NIODeadline) {
         let limits = core.limits
-        if let since = upkeep.unwritableSince {
+        if let since = upkeep.stalledSince, now - since > TimeAmount(limits.stallTimeout) {
             // It does not read, so it would not read a go-away either.
-            if now - since > TimeAmount(limits.stallTimeout) { context?.close(promise: nil) }
+            context?.close(promise: nil)
             return
         }
         if let since = upkeep.partialSince, now - since > TimeAmount(limits.stallTimeout) {

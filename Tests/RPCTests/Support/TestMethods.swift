@@ -11,6 +11,8 @@ enum TestMethods {
     static let fail = method("Fail")
     static let crash = method("Crash")
     static let hang = method("Hang")
+    /// Answers when `release` is called.
+    static let slow = method("Slow")
     static let forbidden = method("Forbidden")
     static let large = method("Large")
     static let identify = method("Identify")
@@ -34,6 +36,9 @@ final class TestService: Sendable {
     let written = Mutex(0)
     let cancelled = Mutex(0)
     let running = Mutex(0)
+    private let isReleased = Mutex(false)
+
+    func release() { isReleased.withLock { $0 = true } }
 
     func table() -> MethodTable {
         var table = MethodTable()
@@ -49,6 +54,15 @@ final class TestService: Sendable {
             })
         table.register(TestMethods.crash, .unary { _, _ in throw Unexpected() })
         table.register(TestMethods.hang, .unary { _, _ in try await self.hang() })
+        table.register(
+            TestMethods.slow,
+            .unary { payload, _ in
+                self.running.withLock { $0 += 1 }
+                while !self.isReleased.withLock({ $0 }) {
+                    try await Task.sleep(for: .milliseconds(2))
+                }
+                return payload
+            })
         table.register(TestMethods.forbidden, .unary { payload, _ in payload })
         table.register(
             TestMethods.large,
