@@ -1,0 +1,54 @@
+import Foundation
+import Logging
+
+/// Writes one line per event to standard error: time, level, label, message, facts.
+struct LineLogHandler: LogHandler {
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    private let label: String
+
+    init(label: String, level: Logger.Level) {
+        self.label = label
+        self.logLevel = level
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let facts = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        let line = Self.line(
+            time: Date(), level: event.level, label: label, message: "\(event.message)",
+            facts: facts.mapValues { "\($0)" })
+        try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
+    }
+
+    /// Line feeds and quotes in values are escaped, so that one event stays one line.
+    static func line(
+        time: Date, level: Logger.Level, label: String, message: String, facts: [String: String]
+    ) -> String {
+        let stamp = time.formatted(
+            .iso8601.year().month().day().timeZone(separator: .omitted)
+                .time(includingFractionalSeconds: true))
+        var line = "\(stamp) \(level.rawValue) \(label): \(escaped(message))"
+        for (name, value) in facts.sorted(by: { $0.key < $1.key }) {
+            line += " \(name)=\(quoted(value))"
+        }
+        return line + "\n"
+    }
+
+    private static func quoted(_ value: String) -> String {
+        let text = escaped(value)
+        guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" || $0 == "=" }) else {
+            return text
+        }
+        return "\"\(text.replacing("\"", with: "\\\""))\""
+    }
+
+    private static func escaped(_ value: String) -> String {
+        value.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+            .replacing("\r", with: "\\r")
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@testable import portolan
+
+@Suite("Configuration and context files")
+struct ConfigurationFileTests {
+    private func failure(
+        _ name: String, _ text: String?, _ load: (String) async throws -> Void
+    ) async throws -> CommandFailure {
+        let path = NSTemporaryDirectory() + "portolan-\(name)-\(UUID().uuidString).json"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        if let text { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
+        do {
+            try await load(path)
+        } catch {
+            return ErrorText.failure(error)
+        }
+        return CommandFailure("nothing was thrown")
+    }
+
+    private let complete = """
+        {"region": "eu-central-1", "trustDomain": "portolan.test", "accountID": "111122223333",
+         "dataDirectory": "/tmp/data", "pki": {"directory": "/tmp/pki"},
+         "listen": {"directory": "127.0.0.1:7101"}}
+        """
+
+    @Test(
+        "a wrong value is refused, naming its key",
+        arguments: [
+            ("eu-central-1", "Frankfurt", "region"), ("111122223333", "1111", "accountID"),
+            ("127.0.0.1:7101", "127.0.0.1", "directory"), ("portolan.test", "", "trustDomain"),
+        ])
+    func wrongValue(value: String, wrong: String, key: String) async throws {
+        let text = complete.replacing("\"\(value)\"", with: "\"\(wrong)\"")
+        let failure = try await failure("configuration", text) {
+            _ = try await ConfigurationFile.load($0)
+        }
+        #expect(failure.message.contains(key))
+        #expect(failure.exitCode == 78)
+    }
+
+    @Test("a configuration that is missing or not JSON is refused with what to do")
+    func unreadable() async throws {
+        for text in [nil, "{", "[]"] {
+            let failure = try await failure("configuration", text) {
+                _ = try await ConfigurationFile.load($0)
+            }
+            #expect(failure.exitCode == 78)
+            #expect(!failure.hint.isEmpty)
+        }
+    }
+
+    @Test("a context that lacks something names it")
+    func context() async throws {
+        let missing = try await failure("context", nil) { _ = try OperatorContext.load($0) }
+        #expect(missing.hint.contains("portolan context create"))
+        let incomplete = try await failure("context", "{\"trustDomain\": \"x\"}") {
+            _ = try OperatorContext.load($0)
+        }
+        #expect(incomplete.message.contains("\"certificate\""))
+    }
+
+    @Test("paths of a context start at its own directory, unknown Regions are refused by name")
+    func paths() async throws {
+        let context = OperatorContext(
+            trustDomain: "portolan.test", certificate: "alice/certificate.pem",
+            key: "/keys/alice.pem", roots: "root.pem", region: "eu-central-1",
+            regions: ["eu-central-1": ["directory": "127.0.0.1:7101"]])
+        let directory = NSTemporaryDirectory() + "portolan-context-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = "\(directory)/context.json"
+        try context.encoded().write(to: URL(fileURLWithPath: path))
+        let loaded = try OperatorContext.load(path)
+        #expect(loaded.certificate == "\(directory)/alice/certificate.pem")
+        #expect(loaded.key == "/keys/alice.pem")
+        #expect(
+            try loaded.address(of: .directory, in: "eu-central-1").description == "127.0.0.1:7101")
+        let unknown = #expect(throws: CommandFailure.self) {
+            try loaded.address(of: .directory, in: "eu-west-1")
+        }
+        #expect(unknown?.message.contains("eu-west-1") == true)
+    }
+}
