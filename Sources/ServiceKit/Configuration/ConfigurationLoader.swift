@@ -63,7 +63,8 @@ extension RegionConfiguration {
         return value
     }
 
-    private static func address(_ config: ConfigReader, _ key: ConfigKey) throws -> ServiceAddress? {
+    private static func address(_ config: ConfigReader, _ key: ConfigKey) throws -> ServiceAddress?
+    {
         guard let text = config.string(forKey: key) else { return nil }
         guard let address = ServiceAddress(text) else {
             throw ConfigurationError(key: key.description, problem: "\(text) is not host:port")

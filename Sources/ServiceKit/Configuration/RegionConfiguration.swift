@@ -13,7 +13,8 @@ public struct ServiceAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads "host:port" or "[v6]:port".
     public init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+        guard let colon = text.lastIndex(of: ":"),
+            let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
         else { return nil }
         var host = String(text[..<colon])

@@ -19,7 +19,8 @@ package struct IdentityReloader: Sendable {
         interval: Duration = .seconds(30), logger: Logger
     ) {
         self.store = store
-        self.path = PKILayout(directory: configuration.pkiDirectory)
+        self.path =
+            PKILayout(directory: configuration.pkiDirectory)
             .service(service, region: configuration.region).certificate
         self.load = { try ServiceIdentity.load(service, configuration: configuration) }
         self.interval = interval

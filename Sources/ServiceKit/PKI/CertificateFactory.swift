@@ -124,10 +124,12 @@ struct CertificateFactory {
         switch try? SocketAddress(ipAddress: host, port: 0) {
         case .v4(let address):
             var bytes = address.address.sin_addr
-            return .ipAddress(ASN1OctetString(contentBytes: withUnsafeBytes(of: &bytes) { [UInt8]($0)[...] }))
+            return .ipAddress(
+                ASN1OctetString(contentBytes: withUnsafeBytes(of: &bytes) { [UInt8]($0)[...] }))
         case .v6(let address):
             var bytes = address.address.sin6_addr
-            return .ipAddress(ASN1OctetString(contentBytes: withUnsafeBytes(of: &bytes) { [UInt8]($0)[...] }))
+            return .ipAddress(
+                ASN1OctetString(contentBytes: withUnsafeBytes(of: &bytes) { [UInt8]($0)[...] }))
         default:
             return .dnsName(host)
         }

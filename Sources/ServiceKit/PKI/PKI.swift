@@ -35,7 +35,8 @@ package struct PKI: Sendable {
                     + "dashes; at most 200 characters.")
         }
         try refuse(
-            layout.root, remedy: "A new root would cut off every identity issued below it. Choose "
+            layout.root,
+            remedy: "A new root would cut off every identity issued below it. Choose "
                 + "another --directory, or move the old one away first.")
         try PKIFiles.makeDirectory(layout.directory)
         let factory = CertificateFactory(trustDomain: trustDomain, now: now)
@@ -65,7 +66,8 @@ package struct PKI: Sendable {
         }
         let root = try loadRoot()
         try refuse(
-            layout.regionDirectory(region), remedy: "To make Region \(region) anew, move that "
+            layout.regionDirectory(region),
+            remedy: "To make Region \(region) anew, move that "
                 + "directory and \(layout.directory)/issuers/\(region) away first.")
         let factory = try self.factory(root)
         let issuer = try makeIssuer(
@@ -116,7 +118,8 @@ package struct PKI: Sendable {
 
     private func loadRoot() throws -> Authority {
         try load(
-            layout.rootFiles, remedy: "Run portolan pki init --directory \(layout.directory) "
+            layout.rootFiles,
+            remedy: "Run portolan pki init --directory \(layout.directory) "
                 + "--trust-domain <name> first.")
     }
 
