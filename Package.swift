@@ -207,7 +207,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "PortolanTests",
-            dependencies: ["portolan", "ServiceKit", "Contracts", "RPC", argumentParser, protobuf],
+            dependencies: [
+                "portolan", "ServiceKit", "Contracts", "RPC", argumentParser, logging, protobuf,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
@@ -231,16 +233,30 @@ let package = Package(
                 "CoordinatorService", "ReplicationLog", "Contracts", "RPC", "ServiceKit", protobuf,
             ],
             swiftSettings: strict),
+        .target(
+            name: "ReplicatedStateTesting",
+            dependencies: ["ReplicatedState", "Contracts", "RPC", "ServiceKit", logging, protobuf],
+            path: "Tests/ReplicatedStateTesting",
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReplicatedStateTests",
+            dependencies: [
+                "ReplicatedState", "ReplicatedStateTesting", "Contracts", "RPC", "ServiceKit",
+                logging, protobuf,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "DirectoryServiceTests",
             dependencies: [
-                "DirectoryService", "ReplicatedState", "Contracts", "RPC", "ServiceKit", protobuf,
+                "DirectoryService", "ReplicatedState", "ReplicatedStateTesting", "Contracts", "RPC",
+                "ServiceKit", logging, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "PermissionServiceTests",
             dependencies: [
-                "PermissionService", "ReplicatedState", "Contracts", "RPC", "ServiceKit", protobuf,
+                "PermissionService", "ReplicatedState", "ReplicatedStateTesting", "Contracts", "RPC",
+                "ServiceKit", logging, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
