@@ -32,9 +32,9 @@ OWNED = {
     "Hummingbird": {"PortalService"},
     "ArgumentParser": {"portolan"},
     "GRDB": {"ReplicationLog", "KeyService", "CoordinatorService"},
-    "SAML": {"PortalService"},
+    "SAML": {"PortalService", "portolan"},
     "SCIM": {"PortalService"},
-    "AccessPolicy": {"KeyService"},
+    "AccessPolicy": {"KeyService", "portolan"},
     "ReplicationLog": {"CoordinatorService"},
 }
 # The key service's material and the log's bytes stay where they belong.

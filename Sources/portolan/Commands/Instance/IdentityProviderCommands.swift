@@ -2,7 +2,6 @@ import ArgumentParser
 import Contracts
 import Foundation
 import SAML
-import XMLSignature
 
 extension InstanceCommand {
     /// Configures the external SAML identity provider.
@@ -50,7 +49,7 @@ extension InstanceCommand {
             provider.entityID = metadata.entityID
             provider.signInURL = service.location
             provider.binding = service.binding.rawValue
-            provider.signingCertificates = metadata.certificates.map { Data($0.der) }
+            provider.signingCertificates = metadata.signingCertificatesDER.map { Data($0) }
             provider.metadataXml = text
             return provider
         }
