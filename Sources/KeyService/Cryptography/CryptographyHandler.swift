@@ -1,0 +1,87 @@
+import Contracts
+import NIOCore
+import RPC
+import SwiftProtobuf
+
+/// The Cryptography service. Symmetric operations and Sign answer on the event loop: they touch
+/// memory only and take microseconds.
+struct CryptographyHandler: KeysCryptographyHandler {
+    let operations: KeyOperations
+    let callers: CallerDirectory
+
+    func encrypt(
+        _ request: KeysEncryptRequest, context: ServerContext
+    ) async throws -> KeysEncryptResponse {
+        try operations.encrypt(request, callers.caller(context.peer))
+    }
+
+    func decrypt(
+        _ request: KeysDecryptRequest, context: ServerContext
+    ) async throws -> KeysDecryptResponse {
+        try operations.decrypt(request, callers.caller(context.peer))
+    }
+
+    func reEncrypt(
+        _ request: KeysReEncryptRequest, context: ServerContext
+    ) async throws -> KeysReEncryptResponse {
+        try operations.reEncrypt(request, callers.caller(context.peer))
+    }
+
+    func generateDataKey(
+        _ request: KeysGenerateDataKeyRequest, context: ServerContext
+    ) async throws -> KeysGenerateDataKeyResponse {
+        try operations.generateDataKey(request, callers.caller(context.peer))
+    }
+
+    func generateDataKeyWithoutPlaintext(
+        _ request: KeysGenerateDataKeyWithoutPlaintextRequest, context: ServerContext
+    ) async throws -> KeysGenerateDataKeyWithoutPlaintextResponse {
+        try operations.generateDataKeyWithoutPlaintext(request, callers.caller(context.peer))
+    }
+
+    func sign(_ request: KeysSignRequest, context: ServerContext) async throws -> KeysSignResponse {
+        try operations.sign(request, callers.caller(context.peer))
+    }
+
+    func verify(
+        _ request: KeysVerifyRequest, context: ServerContext
+    ) async throws -> KeysVerifyResponse {
+        try operations.verify(request, callers.caller(context.peer))
+    }
+
+    func getPublicKey(
+        _ request: KeysGetPublicKeyRequest, context: ServerContext
+    ) async throws -> KeysGetPublicKeyResponse {
+        try operations.publicKey(request, callers.caller(context.peer))
+    }
+
+    /// Adds the fast paths to the registered methods.
+    func registerImmediate(in table: inout MethodTable) {
+        typealias Methods = KeysCryptographyMethods
+        register(Methods.encrypt, in: &table) { try operations.encrypt($0, $1) }
+        register(Methods.decrypt, in: &table) { try operations.decrypt($0, $1) }
+        register(Methods.sign, in: &table) { try operations.sign($0, $1) }
+        register(Methods.generateDataKey, in: &table) { try operations.generateDataKey($0, $1) }
+        register(Methods.generateDataKeyWithoutPlaintext, in: &table) {
+            try operations.generateDataKeyWithoutPlaintext($0, $1)
+        }
+    }
+
+    private func register<Request: Message, Response: Message>(
+        _ method: MethodDescriptor, in table: inout MethodTable,
+        _ operation: @escaping @Sendable (Request, Caller) throws -> Response
+    ) {
+        let callers = callers
+        table.registerImmediate(method) { payload, context in
+            do {
+                let request = try MessageCoding.decode(Request.self, from: payload)
+                let response = try operation(request, callers.caller(context.peer))
+                return .answer(try MessageCoding.encode(response))
+            } catch let error as RPCError {
+                return .failure(error)
+            } catch {
+                return .failure(.keysInternal(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Contracts
+import Logging
+import RPC
+
+/// What happens by itself: figures are written, keys whose time has come are deleted, related keys
+/// are told.
+struct KeyMaintenance: Sendable {
+    let administration: KeyAdministration
+    let synchronizer: ReplicaSynchronizer
+    let logger: Logger
+
+    func runOnce() async {
+        do {
+            try administration.meter.flush()
+        } catch {
+            logger.warning("usage figures were not written", metadata: ["error": "\(error)"])
+        }
+        await deleteDueKeys()
+        if !synchronizer.isDone { await synchronizer.synchronize() }
+    }
+
+    private func deleteDueKeys() async {
+        let now = administration.now()
+        for key in administration.ring.keys where Self.isDue(key, now) {
+            do {
+                try await administration.gate.run { try await delete(key.stored.keyID) }
+            } catch {
+                logger.warning(
+                    "a key was not deleted when it was due",
+                    metadata: ["key": "\(key.arn)", "error": "\(error)"])
+            }
+        }
+    }
+
+    private func delete(_ keyID: String) async throws {
+        // It may have been cancelled while this waited for its turn.
+        guard let key = administration.ring[keyID], Self.isDue(key, administration.now()) else {
+            return
+        }
+        let isReplica = key.stored.isMultiRegion && !key.isPrimary
+        let departure =
+            isReplica
+            ? KeyStore.Departure(keyID: keyID, primaryRegion: key.stored.primaryRegion) : nil
+        try await administration.performForService(
+            "DeleteKey", resource: key.arn, details: ["keyId": keyID]
+        ) {
+            try administration.store.delete(keyID, departure: departure)
+            administration.ring.remove(keyID)
+        }
+        if let departure { synchronizer.noteDeparture(departure) }
+    }
+
+    private static func isDue(_ key: ActiveKey, _ now: Int64) -> Bool {
+        key.stored.state == .pendingDeletion && key.stored.deletionAtMicroseconds > 0
+            && key.stored.deletionAtMicroseconds <= now
+    }
+}

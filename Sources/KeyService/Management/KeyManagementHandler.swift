@@ -1,0 +1,114 @@
+import AccessPolicy
+import Contracts
+import RPC
+
+/// The KeyManagement service; each group of methods is in a file of its own.
+struct KeyManagementHandler: KeysKeyManagementHandler {
+    static let keyCountMax = 10_000
+    static let aliasesPerKeyMax = 50
+    static let descriptionByteCountMax = 8192
+
+    let administration: KeyAdministration
+    let replicator: KeyReplicator
+
+    var configuration: KeyServiceConfiguration { administration.configuration }
+    var ring: KeyRing { administration.ring }
+    var authorizer: KeyAuthorizer { administration.authorizer }
+    var meter: UsageMeter { administration.meter }
+
+    func caller(_ context: ServerContext) throws -> Caller {
+        try administration.callers.caller(context.peer)
+    }
+}
+
+extension KeyManagementHandler {
+    func createKey(
+        _ request: KeysCreateKeyRequest, context: ServerContext
+    ) async throws -> KeysCreateKeyResponse {
+        let caller = try caller(context)
+        let key = try await administration.perform(
+            "CreateKey", context,
+            request: [
+                "keySpec": request.spec.kmsName, "keyUsage": request.usage.kmsName,
+                "multiRegion": request.multiRegion, "description": request.description_p,
+                "policy": request.policy,
+            ]
+        ) {
+            let stored = try newKey(request, caller)
+            return .init(
+                resource: configuration.arn(keyID: stored.keyID, region: configuration.region),
+                response: ["keyId": stored.keyID]
+            ) {
+                try administration.insert(stored)
+            }
+        }
+        meter.count(
+            "CreateKey", keyID: key.stored.keyID, principal: caller.name, isRefused: false)
+        var response = KeysCreateKeyResponse()
+        response.keyMetadata = key.metadata(configuration)
+        return response
+    }
+
+    private func newKey(_ request: KeysCreateKeyRequest, _ caller: Caller) throws -> StoredKey {
+        try authorizeCreation(request, caller)
+        try Self.check(request.spec, request.usage)
+        guard request.description_p.utf8.count <= Self.descriptionByteCountMax else {
+            throw RPCError.validation(
+                "A description has at most \(Self.descriptionByteCountMax) bytes.")
+        }
+        guard ring.keyCount < Self.keyCountMax else {
+            throw RPCError.limitExceeded("This Region has \(Self.keyCountMax) keys already.")
+        }
+        do {
+            let keyID = try KeyID.random(isMultiRegion: request.multiRegion)
+            let arn = configuration.arn(keyID: keyID, region: configuration.region)
+            let policy =
+                request.serviceManaged
+                ? ServiceKeyPolicy.document(account: configuration.accountID)
+                : try administration.policy(
+                    request.policy, for: arn, caller,
+                    bypassesLockoutCheck: request.bypassPolicyLockoutSafetyCheck)
+            let material = try KeyMaterial.stored(
+                KeyMaterial.generate(request.spec), keyID: keyID, rootKey: administration.rootKey)
+            return StoredKey(
+                keyID: keyID, createdAtMicroseconds: administration.now(), spec: request.spec,
+                usage: request.usage, isMultiRegion: request.multiRegion,
+                isServiceManaged: request.serviceManaged,
+                primaryRegion: request.multiRegion ? configuration.region : "",
+                replicaRegions: [], description: request.description_p, state: .enabled,
+                deletionAtMicroseconds: 0, pendingWindowDays: 0, policy: policy,
+                materials: [material])
+        } catch {
+            throw error as? RPCError ?? .keysInternal(error)
+        }
+    }
+
+    private func authorizeCreation(_ request: KeysCreateKeyRequest, _ caller: Caller) throws {
+        let resource = configuration.arn(keyID: "*", region: configuration.region)
+        guard request.serviceManaged else {
+            try authorizer.authorizeIdentity(caller, "kms:CreateKey", resource: resource)
+            return
+        }
+        guard caller.isService, request.policy.isEmpty else {
+            throw RPCError.accessDenied(
+                caller.name, "kms:CreateKey", resource,
+                why: "only the system itself makes service-managed keys, with their fixed policy")
+        }
+    }
+
+    private static func check(_ spec: KeysKeySpec, _ usage: KeysKeyUsage) throws {
+        switch (spec, usage) {
+        case (.symmetricDefault, .encryptDecrypt), (.eccNistP256, .signVerify): return
+        default:
+            throw RPCError.validation(
+                "SYMMETRIC_DEFAULT goes with ENCRYPT_DECRYPT, ECC_NIST_P256 with SIGN_VERIFY.")
+        }
+    }
+}
+
+extension KeysCreateKeyRequest {
+    /// With the default filled in.
+    var spec: KeysKeySpec { keySpec == .unspecified ? .symmetricDefault : keySpec }
+    /// With the default filled in.
+    var usage: KeysKeyUsage { keyUsage == .unspecified ? .encryptDecrypt : keyUsage }
+}

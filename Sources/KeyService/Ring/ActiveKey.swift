@@ -1,0 +1,117 @@
+import AccessPolicy
+import Contracts
+import Cryptography
+import RPC
+import Synchronization
+
+/// A key in memory: a snapshot of its properties, its policy compiled, its material unwrapped when
+/// first needed. A change makes a new object, so nothing here needs to be read twice.
+final class ActiveKey: Sendable {
+    private struct Opened {
+        var sealing: [[UInt8]: AEADKey] = [:]
+        var signing: P256PrivateKey?
+    }
+
+    let stored: StoredKey
+    let arn: String
+    let policy: PolicyDocument
+    /// What conditions of a policy may ask about the key.
+    let conditionKeys: PolicyContext.Layer
+    let isPrimary: Bool
+    private let rootKey: any RootKey
+    private let opened = Mutex(Opened())
+
+    /// - Throws: `PolicyError` when the stored policy does not parse.
+    init(
+        _ stored: StoredKey, configuration: KeyServiceConfiguration, rootKey: any RootKey
+    ) throws {
+        self.stored = stored
+        self.rootKey = rootKey
+        arn = configuration.arn(keyID: stored.keyID, region: configuration.region)
+        policy = try PolicyDocument(json: stored.policy)
+        isPrimary = stored.isMultiRegion && stored.primaryRegion == configuration.region
+        var keys = [
+            "kms:keyspec": [stored.spec.kmsName], "kms:keyusage": [stored.usage.kmsName],
+            "kms:keyorigin": ["AWS_KMS"], "kms:multiregion": [String(stored.isMultiRegion)],
+            "aws:resourceaccount": [configuration.accountID],
+        ]
+        if stored.isMultiRegion {
+            keys["kms:multiregionkeytype"] = [isPrimary ? "PRIMARY" : "REPLICA"]
+        }
+        conditionKeys = keys
+    }
+
+    /// The version that new ciphertext is made with.
+    ///
+    /// - Throws: `RPCError` INTERNAL when the material cannot be unwrapped.
+    func currentSealingKey() throws -> (materialID: [UInt8], key: AEADKey) {
+        guard let material = stored.materials.last, let key = try sealingKey(material.id) else {
+            throw RPCError.invalidState(arn, "has no material")
+        }
+        return (material.id, key)
+    }
+
+    /// One version of the material, or nil when the key has none of that ID.
+    func sealingKey(_ materialID: [UInt8]) throws -> AEADKey? {
+        try opened.withLock { opened in
+            if let key = opened.sealing[materialID] { return key }
+            guard let material = stored.materials.first(where: { $0.id == materialID }) else {
+                return nil
+            }
+            let key = try unwrapped(material) { try AEADKey($0) }
+            opened.sealing[materialID] = key
+            return key
+        }
+    }
+
+    /// The private key of an asymmetric key.
+    func signingKey() throws -> P256PrivateKey {
+        try opened.withLock { opened in
+            if let key = opened.signing { return key }
+            guard let material = stored.materials.last else {
+                throw RPCError.invalidState(arn, "has no material")
+            }
+            let key = try unwrapped(material) { try P256PrivateKey(pkcs8: $0) }
+            opened.signing = key
+            return key
+        }
+    }
+
+    /// All versions, oldest first, for a transfer.
+    func materials() throws -> [SecretBytes] {
+        try stored.materials.map { try unwrapped($0) { $0 } }
+    }
+
+    private func unwrapped<Value>(
+        _ material: StoredKey.Material, _ use: (SecretBytes) throws -> Value
+    ) throws -> Value {
+        do {
+            let context = StoredKey.wrappingContext(keyID: stored.keyID, materialID: material.id)
+            return try use(rootKey.unwrap(material.wrapped, context: context))
+        } catch {
+            throw RPCError.keysInternal(error)
+        }
+    }
+}
+
+extension KeysKeySpec {
+    /// As KMS writes it.
+    var kmsName: String {
+        switch self {
+        case .symmetricDefault: "SYMMETRIC_DEFAULT"
+        case .eccNistP256: "ECC_NIST_P256"
+        default: "UNKNOWN"
+        }
+    }
+}
+
+extension KeysKeyUsage {
+    /// As KMS writes it.
+    var kmsName: String {
+        switch self {
+        case .encryptDecrypt: "ENCRYPT_DECRYPT"
+        case .signVerify: "SIGN_VERIFY"
+        default: "UNKNOWN"
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import AccessPolicy
+import Contracts
+import RPC
+import Synchronization
+
+/// All keys and aliases of the Region in memory, so that using a key never waits for the disk.
+///
+/// Only `KeyAdministration` changes it, after the store has.
+final class KeyRing: Sendable {
+    private struct Content {
+        var keys: [String: ActiveKey]
+        var aliases: [String: String]
+    }
+
+    /// Which ARNs fit a key of this Region.
+    enum Scope {
+        /// Only those of this Region: for changes, which must not hit a Region by mistake.
+        case exact
+        /// For a multi-Region key also those of its related keys. KMS refuses these, but would have
+        /// been asked in the other Region; here stored ARNs keep working after the primary moved.
+        case related
+    }
+
+    private let configuration: KeyServiceConfiguration
+    private let rootKey: any RootKey
+    private let content: Mutex<Content>
+
+    /// - Throws: `PolicyError` when a stored policy does not parse.
+    init(
+        _ contents: KeyStore.Contents, configuration: KeyServiceConfiguration,
+        rootKey: any RootKey
+    ) throws {
+        self.configuration = configuration
+        self.rootKey = rootKey
+        var keys: [String: ActiveKey] = [:]
+        for stored in contents.keys {
+            keys[stored.keyID] = try ActiveKey(
+                stored, configuration: configuration, rootKey: rootKey)
+        }
+        content = Mutex(Content(keys: keys, aliases: contents.aliases))
+    }
+
+    /// The key that a caller names.
+    ///
+    /// - Throws: NotFoundException, ValidationException.
+    func key(_ text: String, _ scope: Scope, allowsAlias: Bool = true) throws -> ActiveKey {
+        // The common case without a copy or a check: a bare ID.
+        if let key = self[text] { return key }
+        let reference = try KeyReference(text)
+        guard reference.accountID.map({ $0 == configuration.accountID }) ?? true else {
+            throw RPCError.keyNotFound(text)
+        }
+        let isHere = reference.region.map { $0 == configuration.region } ?? true
+        switch reference.target {
+        case .keyID(let id):
+            guard let key = self[id], isHere || scope == .related && key.stored.isMultiRegion else {
+                throw RPCError.keyNotFound(text)
+            }
+            return key
+        case .alias(let name):
+            guard allowsAlias else {
+                throw RPCError.validation("An alias cannot be used here; give the key's ID or ARN.")
+            }
+            guard isHere, let key = key(alias: name) else { throw RPCError.aliasNotFound(text) }
+            return key
+        }
+    }
+
+    subscript(keyID: String) -> ActiveKey? { content.withLock { $0.keys[keyID] } }
+
+    func key(alias: String) -> ActiveKey? {
+        content.withLock { content in content.aliases[alias].flatMap { content.keys[$0] } }
+    }
+
+    /// All keys by ID.
+    var keys: [ActiveKey] {
+        content.withLock { $0.keys.values.sorted { $0.stored.keyID < $1.stored.keyID } }
+    }
+
+    var keyCount: Int { content.withLock { $0.keys.count } }
+
+    /// Aliases with the IDs of their keys, sorted by name.
+    var aliases: [(name: String, keyID: String)] {
+        content.withLock { $0.aliases.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
+    }
+
+    /// Puts a key in or replaces it.
+    @discardableResult
+    func put(_ stored: StoredKey) throws -> ActiveKey {
+        let key = try ActiveKey(stored, configuration: configuration, rootKey: rootKey)
+        content.withLock { $0.keys[stored.keyID] = key }
+        return key
+    }
+
+    func remove(_ keyID: String) {
+        content.withLock { content in
+            content.keys[keyID] = nil
+            content.aliases = content.aliases.filter { $0.value != keyID }
+        }
+    }
+
+    func putAlias(_ name: String, keyID: String) {
+        content.withLock { $0.aliases[name] = keyID }
+    }
+
+    func removeAlias(_ name: String) {
+        content.withLock { $0.aliases[name] = nil }
+    }
+}
