@@ -86,7 +86,7 @@ let package = Package(
             name: "portolan",
             dependencies: [
                 "DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
-                "PortalService", "AccessPolicy", "SAML", "XMLSignature", "ServiceKit", "Contracts",
+                "PortalService", "AccessPolicy", "SAML", "ServiceKit", "Contracts",
                 "RPC", argumentParser, asn1, configuration, lifecycle, lifecycleSignals, logging,
                 nioCore, nioPosix, nioSSL, protobuf, swiftCrypto, x509,
             ],
@@ -225,12 +225,16 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "KeyServiceTests",
-            dependencies: ["KeyService", "Contracts", "RPC", "ServiceKit", "Cryptography", protobuf],
+            dependencies: [
+                "KeyService", "AccessPolicy", "Contracts", "RPC", "ServiceKit", "Cryptography", grdb,
+                logging, nioCore, protobuf,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServiceTests",
             dependencies: [
-                "CoordinatorService", "ReplicationLog", "Contracts", "RPC", "ServiceKit", protobuf,
+                "CoordinatorService", "ReplicationLog", "Contracts", "RPC", "ServiceKit", logging,
+                nioCore, protobuf,
             ],
             swiftSettings: strict),
         .target(
