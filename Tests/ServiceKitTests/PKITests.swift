@@ -121,7 +121,8 @@ struct PKITests {
     @Test("the inventory lists every certificate with the days it has left")
     func inventory() throws {
         try withDirectory { directory in
-            #expect(code { _ = try PKIInventory.read(PKILayout(directory: directory)) } == .notFound)
+            #expect(
+                code { _ = try PKIInventory.read(PKILayout(directory: directory)) } == .notFound)
             let now = Date()
             let pki = PKI(directory: directory, now: now)
             try pki.makeRoot(trustDomain: "portolan.test")

@@ -1,6 +1,5 @@
 import Crypto
 import Foundation
-import NIOCore
 import SwiftASN1
 import X509
 
@@ -121,17 +120,12 @@ struct CertificateFactory {
 
     /// An IP address as such, anything else as a DNS name.
     static func name(_ host: String) -> GeneralName {
-        switch try? SocketAddress(ipAddress: host, port: 0) {
-        case .v4(let address):
-            var bytes = address.address.sin_addr
-            return .ipAddress(
-                ASN1OctetString(contentBytes: withUnsafeBytes(of: &bytes) { [UInt8]($0)[...] }))
-        case .v6(let address):
-            var bytes = address.address.sin6_addr
-            return .ipAddress(
-                ASN1OctetString(contentBytes: withUnsafeBytes(of: &bytes) { [UInt8]($0)[...] }))
-        default:
-            return .dnsName(host)
+        for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            if inet_pton(family, host, &bytes) == 1 {
+                return .ipAddress(ASN1OctetString(contentBytes: bytes[...]))
+            }
         }
+        return .dnsName(host)
     }
 }
