@@ -215,6 +215,32 @@ struct FrameTests {
         }
     }
 
+    @Test("the bytes of the documentation are what is sent")
+    func documented() throws {
+        var buffer = ByteBuffer()
+        buffer.writeCall(
+            streamID: 1, method: "portolan.directory.v1.Directory/GetUser",
+            timeoutMicroseconds: 10_000_000, metadata: [:],
+            payload: ByteBuffer(bytes: [0x0a, 2, 0x75, 0x31]))
+        #expect(
+            [UInt8](buffer: buffer)
+                == [0, 0, 0, 0x3a, 8, 1, 0x12, 0x36, 0x0a, 0x27]
+                + Array("portolan.directory.v1.Directory/GetUser".utf8)
+                + [0x10, 0x80, 0xad, 0xe2, 4, 0x1a, 4, 0x0a, 2, 0x75, 0x31, 0x20, 1])
+        buffer.clear()
+        buffer.writeFailure(
+            streamID: 1,
+            RPCError(.notFound, reason: "USER_NOT_FOUND", message: "No user u1."))
+        #expect(
+            [UInt8](buffer: buffer)
+                == [0, 0, 0, 0x23, 8, 1, 0x22, 0x1f, 0x0a, 0x0e] + Array("USER_NOT_FOUND".utf8)
+                + [0x10, 5, 0x32, 0x0b] + Array("No user u1.".utf8))
+        buffer.clear()
+        buffer.writeCredit(streamID: 3, 262_144)
+        #expect(
+            [UInt8](buffer: buffer) == [0, 0, 0, 8, 8, 3, 0x32, 4, 0x10, 0x80, 0x80, 0x10])
+    }
+
     @Test("unknown fields of a later version are skipped")
     func unknownFields() throws {
         let known = try #require(Self.samples().first)
