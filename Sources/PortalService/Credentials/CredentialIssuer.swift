@@ -1,0 +1,140 @@
+import Contracts
+import Crypto
+import Cryptography
+import Foundation
+import RPC
+import ServiceKit
+import SwiftProtobuf
+
+/// Short-lived keys for a role, as the built-in account provider gives them (decision 3).
+struct RoleCredentials: Sendable {
+    /// "ASIA" and 16 of A-Z, 2-7.
+    let accessKeyID: String
+    /// 40 characters.
+    let secretAccessKey: String
+    let sessionToken: String
+    let expires: Date
+    let role: PermissionCheckRoleResponse
+}
+
+/// Who a request that was signed with role credentials comes from.
+struct RoleIdentity: Sendable {
+    let claims: RoleClaims
+    let secretAccessKey: String
+}
+
+/// Gives and recognises role credentials.
+///
+/// The session token is signed, names account, role, user and end, and travels with every
+/// request. The secret access key is an HMAC over those facts with a credential key that
+/// each Region makes for itself and that replicates sealed, so every Region recognises credentials
+/// of every other one alone, and nothing is stored per credential.
+struct CredentialIssuer: Sendable {
+    let sessions: any RecordLog<SessionState>
+    let tokens: TokenAuthority
+    let permissions: PermissionsClient
+    let trail: any TrailRecorder
+    let region: String
+    let now: @Sendable () -> Date
+
+    /// Checks the assignment, records the event, then makes the keys.
+    ///
+    /// Throws: PERMISSION_DENIED ROLE_NOT_ASSIGNED, and what the services say.
+    func issue(
+        to person: SignedInPerson, account: String, role: String, actor: TrailActor,
+        options: CallOptions
+    ) async throws -> RoleCredentials {
+        var check = PermissionCheckRoleRequest()
+        check.userID = person.user.userID
+        check.accountID = account
+        check.permissionSetName = role
+        let checked = try await permissions.checkRole(check, options: options)
+        let key = try await issuingKey()
+        try await trail.record([
+            TrailEvent(
+                name: "GetRoleCredentials", source: "sso.amazonaws.com", actor: actor,
+                type: "AwsServiceEvent",
+                serviceDetails: ["account_id": account, "role_name": role])
+        ])
+        let claims = try makeClaims(person, checked, key)
+        let token = try await tokens.sign(claims, keyID: person.instance.instance.signingKeyID)
+        return RoleCredentials(
+            accessKeyID: claims.accessKeyID, secretAccessKey: Self.secret(claims, key: key.key),
+            sessionToken: token, expires: Date(timeIntervalSince1970: Double(claims.exp)),
+            role: checked)
+    }
+
+    /// The identity of a session token; nil when it is not one of this instance, has expired or its
+    /// credential key has not arrived here.
+    func identity(token: String, instance: InstanceSnapshot) async throws -> RoleIdentity? {
+        guard
+            let claims = try await tokens.verify(
+                token, as: RoleClaims.self, keyID: instance.instance.signingKeyID,
+                issuer: instance.issuer),
+            let key = try sessions.read({ $0.credentialKeys[claims.keyID] })
+        else { return nil }
+        return RoleIdentity(
+            claims: claims, secretAccessKey: Self.secret(claims, key: key.key))
+    }
+
+    private func makeClaims(
+        _ person: SignedInPerson, _ checked: PermissionCheckRoleResponse,
+        _ key: PortalCredentialKeyRecord
+    ) throws -> RoleClaims {
+        let start = Int64(now().timeIntervalSince1970)
+        let seconds = checked.permissionSet.sessionDurationSeconds
+        return RoleClaims(
+            iss: person.instance.issuer, sub: person.user.userID, sid: person.claims.sid,
+            name: person.user.userName, account: checked.account.accountID,
+            role: checked.roleName, roleARN: checked.roleArn,
+            accessKeyID: "ASIA" + Self.base32(try Random.bytes(16)), keyID: key.keyID,
+            iat: start, exp: start + Int64(seconds == 0 ? 3_600 : seconds))
+    }
+
+    /// This Region's own key; made and replicated when there is none yet.
+    private func issuingKey() async throws -> PortalCredentialKeyRecord {
+        if let key = try ownKey() { return key }
+        var record = PortalCredentialKeyRecord()
+        record.keyID = UUID().uuidString.lowercased()
+        record.key = Data(try Random.bytes(32))
+        record.createdAtUs = now().microseconds
+        record.region = region
+        let change = RecordChange(
+            key: "credential-key/\(record.keyID)", value: try record.serializedBytes())
+        let region = region
+        _ = try await sessions.write { state in
+            let isThere = state.credentialKeys.values.contains { $0.region == region }
+            return RecordWrite(changes: isThere ? [] : [change], events: [])
+        }
+        guard let key = try ownKey() else {
+            throw RPCError(
+                .unavailable, reason: "CREDENTIAL_KEY_MISSING",
+                message: "The credential key is not there yet.")
+        }
+        return key
+    }
+
+    private func ownKey() throws -> PortalCredentialKeyRecord? {
+        try sessions.read { state in
+            state.credentialKeys.values.filter { $0.region == region }
+                .max { ($0.createdAtUs, $0.keyID) < ($1.createdAtUs, $1.keyID) }
+        }
+    }
+
+    /// The first 240 bits of the HMAC in base64: 40 characters, as AWS' keys have.
+    private static func secret(_ claims: RoleClaims, key: Data) -> String {
+        let facts = [
+            "portolan role credentials 1", claims.accessKeyID, claims.account, claims.role,
+            claims.sub, String(claims.exp),
+        ].joined(separator: "\n")
+        let code = HMAC<Crypto.SHA256>.authenticationCode(
+            for: Data(facts.utf8), using: SymmetricKey(data: key))
+        return String(Data(code).base64EncodedString().prefix(40))
+    }
+
+    /// One letter of A-Z, 2-7 for each byte.
+    static func base32(_ bytes: some Sequence<UInt8>) -> String {
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+        return String(bytes.map { letters[Int($0 & 31)] })
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// The fields of a form or a query. A name sent twice is refused, so that no two readers can
+/// disagree about which one counts.
+struct Form: Sendable {
+    static let fieldCountMax = 64
+    private let fields: [String: String]
+
+    init(_ fields: [String: String] = [:]) { self.fields = fields }
+
+    /// Reads `application/x-www-form-urlencoded` text.
+    ///
+    /// Throws: `PortalFailure` FORM_MALFORMED.
+    init(encoded text: String) throws {
+        var fields: [String: String] = [:]
+        let pairs = text.split(separator: "&")
+        guard pairs.count <= Self.fieldCountMax else { throw Self.malformed }
+        for pair in pairs {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = Self.decode(parts[0]),
+                let value = Self.decode(parts.count > 1 ? parts[1] : ""),
+                fields.updateValue(value, forKey: name) == nil
+            else { throw Self.malformed }
+        }
+        self.fields = fields
+    }
+
+    subscript(_ name: String) -> String { fields[name] ?? "" }
+    var names: [String] { fields.keys.sorted() }
+
+    func has(_ name: String) -> Bool { fields[name] != nil }
+
+    private static func decode(_ text: Substring) -> String? {
+        text.replacing("+", with: " ").removingPercentEncoding
+    }
+
+    private static var malformed: PortalFailure {
+        .badRequest("The form is malformed.", code: "FORM_MALFORMED")
+    }
+}
+
+extension Request {
+    /// Fields of the query.
+    func queryForm() throws -> Form { try Form(encoded: uri.query ?? "") }
+
+    /// Fields of the body, at most `bytesMax` of it.
+    func form(bytesMax: Int = 16 << 10) async throws -> Form {
+        let type = headers[.contentType] ?? ""
+        guard type.lowercased().hasPrefix("application/x-www-form-urlencoded") else {
+            throw PortalFailure.badRequest("A form is expected here.", code: "FORM_EXPECTED")
+        }
+        return try Form(encoded: String(buffer: try await boundedBody(bytesMax)))
+    }
+
+    /// The body, refused before it is read when it says that it is larger, and as soon as it is.
+    func boundedBody(_ bytesMax: Int) async throws -> ByteBuffer {
+        if let length = headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
+            throw PortalFailure.tooLarge(bytesMax)
+        }
+        var collected = ByteBuffer()
+        for try await part in body {
+            guard collected.readableBytes + part.readableBytes <= bytesMax else {
+                throw PortalFailure.tooLarge(bytesMax)
+            }
+            collected.writeImmutableBuffer(part)
+        }
+        return collected
+    }
+}
+
+extension Response {
+    static func redirect(_ location: String) -> Response {
+        Response(status: .seeOther, headers: [.location: location])
+    }
+}
+
+/// Percent-encodes one value of a query.
+func queryEncoded(_ text: String) -> String {
+    text.addingPercentEncoding(withAllowedCharacters: .queryValue) ?? ""
+}
+
+extension CharacterSet {
+    /// RFC 3986 unreserved characters.
+    fileprivate static let queryValue = CharacterSet(
+        charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+}

@@ -1,0 +1,117 @@
+import Contracts
+import Foundation
+import Hummingbird
+import Logging
+import RPC
+import ServiceKit
+
+/// Everything the routes are made of. Tests put their own in.
+struct PortalServices: Sendable {
+    let configuration: RegionConfiguration
+    let instance: InstanceWatch
+    let directory: DirectoryClient
+    let permissions: PermissionsClient
+    let coordinator: CoordinatorInstanceAdministrationClient
+    let trailClient: TrailClient
+    let cryptography: KeysCryptographyClient
+    let trail: any TrailRecorder
+    let sessions: any RecordLog<SessionState>
+    let scimTokens: any RecordLog<ScimTokenState>
+    let assertionGate: any AssertionGate
+    let now: @Sendable () -> Date
+    let logger: Logger
+}
+
+/// The portal's features, wired.
+struct PortalFeatures: Sendable {
+    let services: PortalServices
+    let pages: Pages
+    let tokens: TokenAuthority
+    let sessionDesk: SessionDesk
+    let scimDesk: ScimTokenDesk
+    let authenticator: Authenticator
+    let guardian: CrossSiteGuard
+    let flow: SignInFlow
+    let issuer: CredentialIssuer
+
+    init(_ services: PortalServices) throws {
+        self.services = services
+        pages = try Pages()
+        tokens = TokenAuthority(keys: services.cryptography, now: services.now)
+        sessionDesk = SessionDesk(log: services.sessions, tokens: tokens, now: services.now)
+        scimDesk = ScimTokenDesk(log: services.scimTokens, now: services.now)
+        authenticator = Authenticator(
+            instance: services.instance, tokens: tokens, sessions: services.sessions,
+            directory: services.directory)
+        let portalURL = services.configuration.portalURL
+        guardian = CrossSiteGuard(origin: CrossSiteGuard.origin(of: portalURL) ?? "")
+        flow = SignInFlow(
+            instance: services.instance, gate: services.assertionGate, pending: PendingSignIns(),
+            desk: sessionDesk, directory: services.directory, trail: services.trail, pages: pages,
+            portalURL: portalURL, now: services.now)
+        issuer = CredentialIssuer(
+            sessions: services.sessions, tokens: tokens, permissions: services.permissions,
+            trail: services.trail, region: services.configuration.region, now: services.now)
+    }
+
+    /// All routes with what stands before them.
+    func router() -> Router<PortalContext> {
+        let router = Router(context: PortalContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: SecurityHeaders())
+        router.add(middleware: ErrorPages(pages: pages))
+        addPublic(to: router)
+        addPersonal(to: router)
+        addConsole(to: router)
+        return router
+    }
+
+    private func addPublic(to router: Router<PortalContext>) {
+        StaticRoutes(pages: pages, services: services).add(to: router)
+        signIn.add(to: router)
+        PortalAPI(
+            authenticator: authenticator, issuer: issuer, permissions: services.permissions,
+            signIn: signIn, trail: services.trail
+        ).add(to: router)
+        TokenService(
+            instance: services.instance, issuer: issuer, trail: services.trail, pages: pages,
+            now: services.now
+        ).add(to: router)
+        SCIMRoutes(
+            instance: services.instance, tokens: scimDesk, trail: services.trail,
+            users: SCIMUsers(directory: services.directory),
+            groups: SCIMGroups(directory: services.directory),
+            portalURL: services.configuration.portalURL, now: services.now
+        ).add(to: router)
+    }
+
+    private func addPersonal(to router: Router<PortalContext>) {
+        AccessPortalRoutes(
+            gate: personGate, permissions: services.permissions, trail: services.trail,
+            pages: pages, now: services.now
+        ).add(to: router)
+        CredentialPages(
+            gate: personGate, issuer: issuer, pages: pages,
+            portalURL: services.configuration.portalURL
+        ).add(to: router)
+    }
+
+    private func addConsole(to router: Router<PortalContext>) {
+        let gate = ConsoleGate(gate: personGate, pages: pages)
+        SettingsPages(gate: gate, coordinator: services.coordinator).add(to: router)
+        RegionPages(gate: gate, coordinator: services.coordinator).add(to: router)
+        SessionPages(gate: gate, desk: sessionDesk).add(to: router)
+        PeoplePages(
+            gate: gate, directory: services.directory, permissions: services.permissions
+        ).add(to: router)
+        TrailPages(gate: gate, trail: services.trailClient).add(to: router)
+        ProvisioningPages(gate: gate, desk: scimDesk).add(to: router)
+    }
+
+    private var signIn: SignInRoutes {
+        SignInRoutes(flow: flow, authenticator: authenticator, guardian: guardian, pages: pages)
+    }
+
+    private var personGate: PersonGate {
+        PersonGate(authenticator: authenticator, flow: flow, guardian: guardian)
+    }
+}

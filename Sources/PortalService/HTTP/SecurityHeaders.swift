@@ -1,0 +1,54 @@
+import HTTPTypes
+import Hummingbird
+
+/// One strict policy on every answer: no scripts, nothing from elsewhere, no framing.
+struct SecurityHeaders: RouterMiddleware {
+    typealias Context = PortalContext
+
+    func handle(
+        _ request: Request, context: PortalContext,
+        next: (Request, PortalContext) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        Self.apply(to: &response, requestID: context.requestID)
+        return response
+    }
+
+    static func apply(to response: inout Response, requestID: String) {
+        if response.headers[.contentSecurityPolicy] == nil {
+            response.headers[.contentSecurityPolicy] = policy()
+        }
+        response.headers[.strictTransportSecurity] = "max-age=63072000; includeSubDomains"
+        response.headers[.xContentTypeOptions] = "nosniff"
+        response.headers[.referrerPolicy] = "same-origin"
+        response.headers[.permissionsPolicy] = "camera=(), microphone=(), geolocation=()"
+        response.headers[.crossOriginOpenerPolicy] = "same-origin"
+        response.headers[.requestID] = requestID
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+    }
+
+    /// `formOrigin`: where a form of this page may also go (the identity provider).
+    static func policy(formOrigin: String? = nil) -> String {
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+            + "form-action 'self'\(formOrigin.map { " \($0)" } ?? ""); "
+            + "frame-ancestors 'none'; base-uri 'none'"
+    }
+}
+
+extension HTTPField.Name {
+    static let referrerPolicy = name("Referrer-Policy")
+    static let permissionsPolicy = name("Permissions-Policy")
+    static let crossOriginOpenerPolicy = name("Cross-Origin-Opener-Policy")
+    static let requestID = name("X-Request-Id")
+    static let fetchSite = name("Sec-Fetch-Site")
+    static let bearerToken = name("x-amz-sso_bearer_token")
+    static let amazonErrorType = name("x-amzn-ErrorType")
+    static let amazonDate = name("X-Amz-Date")
+    static let amazonSecurityToken = name("X-Amz-Security-Token")
+
+    /// Names written in this file; all are valid field names.
+    static func name(_ text: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(text) else { preconditionFailure("\(text) is no name") }
+        return name
+    }
+}

@@ -1,0 +1,87 @@
+import Contracts
+import Foundation
+import Hummingbird
+import HummingbirdHTTP2
+package import Logging
+import NIOCore
+import NIOSSL
+import ReplicatedState
+package import RPC
+package import ServiceKit
+
+/// The portal: HTTPS for people, identity providers and tools; sessions and SCIM tokens by RPC.
+package struct PortalModule: ServiceModule {
+    package let name = ServiceName.portal
+    package let methods: MethodTable
+    private let features: PortalFeatures
+    private let sessions: ReplicatedRecordLog<SessionState>
+    private let scimTokens: ReplicatedRecordLog<ScimTokenState>
+    private let monitor: InstanceMonitor
+
+    /// Throws when a template cannot be read.
+    package init(
+        configuration: RegionConfiguration, channels: any ServiceChannels, logger: Logging.Logger
+    ) throws {
+        let clients = ReplicaClients(channels, region: configuration.region)
+        monitor = InstanceMonitor(clients.instance, logger: logger)
+        sessions = ReplicatedRecordLog(
+            domain: DomainBinding("session", .regional), configuration: configuration,
+            channels: channels, instance: monitor, logger: logger)
+        scimTokens = ReplicatedRecordLog(
+            domain: DomainBinding("scim-token", .control), configuration: configuration,
+            channels: channels, instance: monitor, logger: logger)
+        func channel(_ service: ServiceName) -> LocalChannel {
+            LocalChannel(channels, to: service, in: configuration.region)
+        }
+        let coordinator = channel(.coordinator)
+        features = try PortalFeatures(
+            PortalServices(
+                configuration: configuration,
+                instance: InstanceWatch(channel: coordinator, logger: logger),
+                directory: DirectoryClient(channel(.directory)),
+                permissions: PermissionsClient(channel(.permission)),
+                coordinator: clients.instance, trailClient: TrailClient(coordinator),
+                cryptography: clients.cryptography,
+                trail: CoordinatorTrailRecorder(channel: coordinator), sessions: sessions,
+                scimTokens: scimTokens, assertionGate: SAMLGate(), now: { Date() },
+                logger: logger))
+        methods = Self.methods(features)
+    }
+
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await monitor.run() }
+            group.addTask { await features.services.instance.run() }
+            group.addTask { try await sessions.run() }
+            group.addTask { try await scimTokens.run() }
+            group.addTask {
+                await SessionSweeper(
+                    log: sessions, now: features.services.now, logger: features.services.logger
+                ).run()
+            }
+            group.addTask { try await PortalServer(features: features).run() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    package var readiness: Readiness {
+        get async {
+            guard features.services.instance.snapshot != nil else {
+                return .notReady("this Region holds no instance yet")
+            }
+            return sessions.status.isOpen ? .ready : .notReady(sessions.status.reason)
+        }
+    }
+
+    static func methods(_ features: PortalFeatures) -> MethodTable {
+        var methods = MethodTable()
+        SessionAdministration(
+            desk: features.sessionDesk, configuration: features.services.configuration
+        ).register(in: &methods)
+        ScimTokenAdministration(
+            desk: features.scimDesk, configuration: features.services.configuration
+        ).register(in: &methods)
+        return methods
+    }
+}

@@ -1,0 +1,56 @@
+import Contracts
+import Foundation
+import Hummingbird
+import RPC
+
+/// Finds out who sends a request. Everything it needs is in this Region.
+struct Authenticator: Sendable {
+    let instance: InstanceWatch
+    let tokens: TokenAuthority
+    let sessions: any RecordLog<SessionState>
+    let directory: DirectoryClient
+
+    /// The person of the session cookie; nil when there is none or it is no longer good.
+    func person(_ request: Request) async throws -> SignedInPerson? {
+        guard let token = request.cookie(PortalCookie.session) else { return nil }
+        return try await person(token: token)
+    }
+
+    /// The person of a session token. Signature, end, revocation and the user are checked anew.
+    ///
+    /// Throws when one of the checks cannot be made: a session is then not honoured.
+    func person(token: String) async throws -> SignedInPerson? {
+        let snapshot = try instance.required()
+        guard
+            let claims = try await tokens.verify(
+                token, as: SessionClaims.self, keyID: snapshot.instance.signingKeyID,
+                issuer: snapshot.issuer)
+        else { return nil }
+        guard try !sessions.read({ $0.isRevoked(claims.sid) }) else { return nil }
+        guard let user = try await user(claims.sub), user.enabled else { return nil }
+        return SignedInPerson(claims: claims, token: token, user: user, instance: snapshot)
+    }
+
+    /// Whether the person is in the group that administers the instance. No group: nobody.
+    func isAdministrator(_ person: SignedInPerson) async throws -> Bool {
+        let group = person.instance.instance.administratorGroupID
+        guard !group.isEmpty else { return false }
+        var request = DirectoryListGroupsOfUserRequest()
+        request.userID = person.user.userID
+        let answer = try await directory.listGroupsOfUser(
+            request, options: CallOptions(timeout: .seconds(5)))
+        return answer.groups.contains { $0.groupID == group }
+    }
+
+    private func user(_ id: String) async throws -> DirectoryUser? {
+        var request = DirectoryGetUserRequest()
+        request.userID = id
+        do {
+            return try await directory.getUser(
+                request, options: CallOptions(timeout: .seconds(5))
+            ).user
+        } catch let error as RPCError where error.code == .notFound {
+            return nil
+        }
+    }
+}
