@@ -34,7 +34,8 @@ package enum MetadataError: Error, Sendable, Equatable, CustomStringConvertible 
     package var description: String {
         switch self {
         case .tooLarge: "The metadata document is longer than 75,000 characters."
-        case .notXML(let reason): "The metadata document is not acceptable XML (\(reason.rawValue))."
+        case .notXML(let reason):
+            "The metadata document is not acceptable XML (\(reason.rawValue))."
         case .notOneEntity:
             "The document must describe exactly one entity. Download the metadata of the one "
                 + "application at the identity provider."
@@ -116,7 +117,8 @@ package struct IdentityProviderMetadata: Sendable, Equatable {
         return entities[0]
     }
 
-    private static func services(_ descriptor: XMLElement) throws(MetadataError) -> [SignInService] {
+    private static func services(_ descriptor: XMLElement) throws(MetadataError) -> [SignInService]
+    {
         let services = descriptor.children("SingleSignOnService", in: SAMLNames.metadataNamespace)
             .compactMap { element -> SignInService? in
                 guard let binding = element.attribute("Binding").flatMap(SAMLBinding.init),

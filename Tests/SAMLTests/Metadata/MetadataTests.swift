@@ -17,7 +17,8 @@ struct MetadataTests {
     @Test("what does not describe one usable identity provider is refused with its reason")
     func refused() throws {
         let xml = try Fixtures.text("idp-metadata.xml")
-        let prefix = String(xml.slice(from: "<", through: ":EntityDescriptor").dropFirst().prefix(3))
+        let prefix = String(
+            xml.slice(from: "<", through: ":EntityDescriptor").dropFirst().prefix(3))
         #expect(xml.contains("<\(prefix):EntityDescriptor"))
         let key = xml.slice(from: "<\(prefix):KeyDescriptor", through: "</\(prefix):KeyDescriptor>")
         #expect(!key.isEmpty)
@@ -35,7 +36,8 @@ struct MetadataTests {
         #expect(
             failure(xml.replacing("https://idp.example.com/sso", "javascript:alert(1)"))
                 == .signInAddressMissing)
-        #expect(failure(xml.replacing("use=\"signing\"", "use=\"encryption\"")) == .certificateMissing)
+        #expect(
+            failure(xml.replacing("use=\"signing\"", "use=\"encryption\"")) == .certificateMissing)
         #expect(failure(xml.replacing("MII", "AII")) == .certificateUnusable)
         #expect(
             failure(xml.replacing(key, String(repeating: key, count: 11))) == .tooManyCertificates)
@@ -66,8 +68,10 @@ struct MetadataTests {
         let metadata = ServiceProviderMetadata(
             entityID: Fixtures.serviceProvider,
             services: [
-                AssertionConsumerService(region: "us-east-1", url: "https://a.example/acs", index: 0),
-                AssertionConsumerService(region: "eu-west-1", url: "https://b.example/acs", index: 1),
+                AssertionConsumerService(
+                    region: "us-east-1", url: "https://a.example/acs", index: 0),
+                AssertionConsumerService(
+                    region: "eu-west-1", url: "https://b.example/acs", index: 1),
             ], defaultRegion: "eu-west-1")
         let root = try XMLDocument(parsing: try metadata.xml(), bytesMax: 10_000).root
         let space = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -79,9 +83,10 @@ struct MetadataTests {
             descriptor.children("NameIDFormat", in: space).map(\.text)
                 == ["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"])
         let services = descriptor.children("AssertionConsumerService", in: space)
-        #expect(services.map { $0.attribute("Location") } == [
-            "https://b.example/acs", "https://a.example/acs",
-        ])
+        #expect(
+            services.map { $0.attribute("Location") } == [
+                "https://b.example/acs", "https://a.example/acs",
+            ])
         #expect(services.map { $0.attribute("index") } == ["1", "0"])
         #expect(services.map { $0.attribute("isDefault") } == ["true", "false"])
     }

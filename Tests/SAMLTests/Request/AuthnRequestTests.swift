@@ -69,8 +69,9 @@ struct AuthnRequestTests {
     func destinationWithQuery() throws {
         var changed = request
         changed.destination = "https://idp.example.com/sso?tenant=1"
-        #expect(try changed.redirectURL(relayState: nil).hasPrefix(
-            "https://idp.example.com/sso?tenant=1&SAMLRequest="))
+        #expect(
+            try changed.redirectURL(relayState: nil).hasPrefix(
+                "https://idp.example.com/sso?tenant=1&SAMLRequest="))
     }
 
     @Test("the form carries the request uncompressed")

@@ -13,7 +13,8 @@ struct InteroperabilityTests {
         let xml = try Fixtures.text(file)
         let issued = try #require(
             SAMLTime.parse(
-                String(xml.slice(from: "IssueInstant=\"", through: "Z\"").dropFirst(14).dropLast())))
+                String(xml.slice(from: "IssueInstant=\"", through: "Z\"").dropFirst(14).dropLast()))
+        )
         return SAMLTests.reason(
             xml, try Fixtures.validator(certificates: certificates), expecting: expecting,
             now: issued + 1)
@@ -52,7 +53,8 @@ struct InteroperabilityTests {
         let xml = try Fixtures.text("signed-assertion.xml")
         let issued = try #require(
             SAMLTime.parse(
-                String(xml.slice(from: "IssueInstant=\"", through: "Z\"").dropFirst(14).dropLast())))
+                String(xml.slice(from: "IssueInstant=\"", through: "Z\"").dropFirst(14).dropLast()))
+        )
         let base64 = Data(xml.utf8).base64EncodedString(options: .lineLength64Characters)
         let assertion = try Fixtures.validator().validate(
             try UnverifiedResponse(base64: base64), expecting: .answer(to: Fixtures.request),

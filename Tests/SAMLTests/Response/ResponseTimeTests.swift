@@ -80,7 +80,8 @@ struct ResponseTimeTests {
         ] {
             #expect(SAMLTime.parse(text) == nil, "\(text)")
         }
-        #expect(SAMLTime.parse("2024-02-29T23:59:59.250Z")?.timeIntervalSince1970 == 1_709_251_199.25)
+        #expect(
+            SAMLTime.parse("2024-02-29T23:59:59.250Z")?.timeIntervalSince1970 == 1_709_251_199.25)
     }
 
     @Test("each day of 400 years is written and read back")

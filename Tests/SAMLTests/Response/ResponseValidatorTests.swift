@@ -81,7 +81,8 @@ struct ResponseValidatorTests {
     func status() throws {
         #expect(
             try reason {
-                $0.status = "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Responder\"/>"
+                $0.status =
+                    "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Responder\"/>"
             } == .status)
         #expect(try reason { $0.status = "" } == .schema)
     }

@@ -64,7 +64,8 @@ struct SignatureWrappingTests {
 
     @Test("XSW2: the genuine response before a detached signature in a forged one")
     func xsw2() throws {
-        let xml = forgedResponse(with: response.replacing(responseSignature, "") + responseSignature)
+        let xml = forgedResponse(
+            with: response.replacing(responseSignature, "") + responseSignature)
         #expect(reason(xml, validator) == .assertionCount)
         try expectVerifierRefuses(xml, .reference)
     }
@@ -73,7 +74,8 @@ struct SignatureWrappingTests {
     func xsw3() {
         let xml = message.replacing(assertion, forged + assertion)
         #expect(reason(xml, validator) == .assertionCount)
-        #expect(reason(message.replacing(assertion, assertion + forged), validator) == .assertionCount)
+        #expect(
+            reason(message.replacing(assertion, assertion + forged), validator) == .assertionCount)
     }
 
     @Test("XSW4: the genuine assertion inside a forged one")

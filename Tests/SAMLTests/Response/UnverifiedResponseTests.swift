@@ -29,7 +29,8 @@ struct UnverifiedResponseTests {
     @Test("size is bounded before decoding and after")
     func size() {
         #expect(reason(String(repeating: "A", count: 140_001)) == .tooLarge)
-        #expect(reason(encoded("<a>" + String(repeating: "x", count: 100_000) + "</a>")) == .tooLarge)
+        #expect(
+            reason(encoded("<a>" + String(repeating: "x", count: 100_000) + "</a>")) == .tooLarge)
     }
 
     @Test("an assertion over 50,000 bytes is refused in a response that is not too large")

@@ -48,7 +48,8 @@ struct XMLDocumentTests {
             #expect(failure(text) == .malformed, "\(text)")
         }
         #expect(throws: XMLParseError.malformed) {
-            try XMLDocument(parsing: [0x3C, 0x61, 0x3E, 0xFF, 0xFE, 0x3C, 0x2F, 0x61, 0x3E],
+            try XMLDocument(
+                parsing: [0x3C, 0x61, 0x3E, 0xFF, 0xFE, 0x3C, 0x2F, 0x61, 0x3E],
                 bytesMax: 100)
         }
         let utf16: [UInt8] = Array("<a/>".utf16.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] })
