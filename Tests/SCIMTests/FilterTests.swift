@@ -20,7 +20,8 @@ struct FilterTests {
         "a filter that does not parse is refused as invalidFilter",
         arguments: [
             "", "userName", "userName eq", "userName eq bjensen", "eq \"x\"", "userName is \"x\"",
-            "(userName eq \"x\"", "userName eq \"x\")", "userName eq \"x", "emails[type eq \"work\"",
+            "(userName eq \"x\"", "userName eq \"x\")", "userName eq \"x",
+            "emails[type eq \"work\"",
             "userName eq \"x\" and", "not userName eq \"x\"", "a.b.c eq \"x\"", "userName eq 'x'",
             "emails[type eq \"work\"] eq \"b@work.example\"", "userName eq \"x\" userName pr",
         ])

@@ -42,7 +42,8 @@ struct PatchTests {
         #expect(kind(#"{"op":"replace","path":"active","value":"maybe"}"#) == .invalidValue)
         #expect(kind(#"{"op":"replace","path":"title[a eq \"b\"]","value":"x"}"#) == .invalidPath)
         #expect(
-            kind(#"{"op":"replace","path":"emails[type co \"x\"].value","value":"x"}"#) == .noTarget)
+            kind(#"{"op":"replace","path":"emails[type co \"x\"].value","value":"x"}"#) == .noTarget
+        )
         #expect(kind(#"{"op":"remove","path":"userName"}"#) == .invalidValue)
     }
 

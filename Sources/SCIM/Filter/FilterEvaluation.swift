@@ -14,10 +14,13 @@ extension SCIMFilter {
         case .compare(let name, let comparison, let wanted):
             let exact = SCIMSchema.caseExact.contains(name.folded)
             let found = name.values(in: resource)
+            if wanted == .null {
+                let isAbsent = found.allSatisfy(\.isUnassigned)
+                return comparison == .eq ? isAbsent : comparison == .ne && !isAbsent
+            }
             if comparison == .ne {
                 return !found.contains { Self.compare($0, .eq, wanted, exact: exact) }
             }
-            if wanted == .null { return comparison == .eq && found.allSatisfy(\.isUnassigned) }
             return found.contains { Self.compare($0, comparison, wanted, exact: exact) }
         }
     }

@@ -83,7 +83,8 @@ struct FilterLexer {
             let value = try? JSONSerialization.jsonObject(
                 with: literal, options: [.fragmentsAllowed]) as? String
         else {
-            throw SCIMError.bad(.invalidFilter, "The string at character \(start + 1) is malformed.")
+            throw SCIMError.bad(
+                .invalidFilter, "The string at character \(start + 1) is malformed.")
         }
         return value
     }

@@ -118,7 +118,9 @@ package struct FilterParser {
     }
 
     private func isKeyword(_ word: String) -> Bool {
-        guard index < tokens.count, case .word(let found) = tokens[index].token else { return false }
+        guard index < tokens.count, case .word(let found) = tokens[index].token else {
+            return false
+        }
         return found.lowercased() == word
     }
 

@@ -17,7 +17,7 @@ package enum GroupChange: Equatable, Sendable {
 
     private static func changes(_ operation: PatchOperation) throws -> [GroupChange] {
         if let path = operation.path {
-            return [try change(operation.verb, path, operation.value ?? .null)].compactMap { $0 }
+            return [try change(operation.verb, path, operation.value ?? .null)].compactMap(\.self)
         }
         guard let object = operation.value?.object else {
             throw SCIMError.bad(.invalidValue, "Without a path the value must be an object.")
@@ -63,7 +63,10 @@ package enum GroupChange: Equatable, Sendable {
         switch verb {
         case .add: return given.isEmpty ? nil : .addMembers(given)
         case .replace: return .replaceMembers(given)
-        case .remove: return value.isUnassigned ? .replaceMembers([]) : .removeMembers(given)
+        case .remove:
+            // Without a value everybody goes; an empty list names nobody, so nobody goes.
+            if value == .null { return .replaceMembers([]) }
+            return given.isEmpty ? nil : .removeMembers(given)
         }
     }
 
@@ -73,6 +76,9 @@ package enum GroupChange: Equatable, Sendable {
         return try (value.array ?? [value]).map { member in
             guard let id = member.object?["value"]?.string ?? member.string, !id.isEmpty else {
                 throw SCIMError.bad(.invalidValue, "A member has no value.")
+            }
+            guard member.object?["type"]?.string?.lowercased() != "group" else {
+                throw SCIMError.bad(.invalidValue, "A group cannot be a member of a group here.")
             }
             return id
         }

@@ -19,19 +19,38 @@ struct MultiValuedPatch {
     }
 
     private func whole(_ verb: PatchOperation.Verb, _ value: SCIMValue) throws -> [SCIMValue] {
-        let given = (value.array ?? (value.isUnassigned ? [] : [value])).map(normalised)
+        let given = (value.array ?? (value == .null ? [] : [value])).map(normalised)
         switch verb {
         case .replace: return withOnePrimary(given, preferring: given)
-        case .add:
-            let new = given.filter { !elements.contains($0) }
-            return withOnePrimary(elements + new, preferring: new)
+        case .add: return withOnePrimary(adding(given), preferring: given)
         case .remove:
-            if given.isEmpty { return [] }
+            // Without a value all go; an empty list names none.
+            if value == .null { return [] }
             let gone = given.compactMap { $0.object?["value"] ?? $0 }
             return elements.filter { element in
                 !gone.contains(element.object?["value"] ?? element)
             }
         }
+    }
+
+    /// An element with the same value and type is replaced, so that nothing occurs twice.
+    private func adding(_ given: [SCIMValue]) -> [SCIMValue] {
+        var result = elements
+        for element in given {
+            if let index = result.firstIndex(where: { Self.same($0, element) }) {
+                result[index] = element
+            } else {
+                result.append(element)
+            }
+        }
+        return result
+    }
+
+    private static func same(_ old: SCIMValue, _ new: SCIMValue) -> Bool {
+        guard let oldObject = old.object, let newObject = new.object,
+            let value = oldObject["value"]
+        else { return old == new }
+        return value == newObject["value"] && oldObject["type"] == newObject["type"]
     }
 
     private func filtered(
@@ -45,18 +64,25 @@ struct MultiValuedPatch {
             return try zip(elements, matching).map { try $1 ? setting(sub, .null, in: $0) : $0 }
         }
         if !matching.contains(true) {
-            return withOnePrimary(elements + [try created(from: filter, sub, value)], preferring: [])
+            let new = try created(from: filter, sub, value)
+            return withOnePrimary(elements + [new], preferring: [new])
         }
-        return try zip(elements, matching).map { element, matches in
-            guard matches else { return element }
-            if let sub { return try setting(sub, value, in: element) }
-            guard let new = value.object else {
-                throw SCIMError.bad(.invalidValue, "The element's value must be an object.")
-            }
-            var merged = element.object ?? SCIMObject()
-            for (name, part) in new.entries { merged[name] = part }
-            return normalised(.object(merged))
+        let changed = try zip(elements, matching).map { element, matches in
+            matches ? try merging(sub, value, into: element) : element
         }
+        return withOnePrimary(changed, preferring: zip(changed, matching).filter { $1 }.map(\.0))
+    }
+
+    private func merging(
+        _ sub: String?, _ value: SCIMValue, into element: SCIMValue
+    ) throws -> SCIMValue {
+        if let sub { return try setting(sub, value, in: element) }
+        guard let new = value.object else {
+            throw SCIMError.bad(.invalidValue, "The element's value must be an object.")
+        }
+        var merged = element.object ?? SCIMObject()
+        for (name, part) in new.entries { merged[name] = part }
+        return normalised(.object(merged))
     }
 
     /// A new element that the filter would match: `type eq "work"` gives type "work".
@@ -85,7 +111,9 @@ struct MultiValuedPatch {
         }
     }
 
-    private func setting(_ sub: String, _ value: SCIMValue, in element: SCIMValue) throws -> SCIMValue {
+    private func setting(_ sub: String, _ value: SCIMValue, in element: SCIMValue) throws
+        -> SCIMValue
+    {
         var object = element.object ?? SCIMObject([("value", element)])
         object[sub] = value.isUnassigned ? nil : value
         return normalised(.object(object))
@@ -101,7 +129,8 @@ struct MultiValuedPatch {
     private func withOnePrimary(_ all: [SCIMValue], preferring new: [SCIMValue]) -> [SCIMValue] {
         let isPrimary = { (value: SCIMValue) in value.object?["primary"] == .bool(true) }
         guard all.filter(isPrimary).count > 1 else { return all }
-        let kept = all.lastIndex { isPrimary($0) && new.contains($0) } ?? all.firstIndex(where: isPrimary)
+        let kept =
+            all.lastIndex { isPrimary($0) && new.contains($0) } ?? all.firstIndex(where: isPrimary)
         return all.enumerated().map { index, value in
             guard index != kept, isPrimary(value), var object = value.object else { return value }
             object["primary"] = .bool(false)

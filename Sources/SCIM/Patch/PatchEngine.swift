@@ -76,13 +76,22 @@ package struct PatchEngine {
             guard SCIMSchema.enterpriseAttributes.contains(name) else {
                 throw SCIMError.bad(.invalidPath, "\(path.name) is not kept here.")
             }
-            return
+            return try checkPart(path)
         }
         guard SCIMSchema.userAttributes.contains(name) else {
             throw SCIMError.bad(.invalidPath, "\(path.name) is not kept here.")
         }
         guard !SCIMSchema.readOnly.contains(name) else {
             throw SCIMError.bad(.mutability, "\(path.name) cannot be changed.")
+        }
+        try checkPart(path)
+    }
+
+    /// A part that is not kept would be set to no effect.
+    private func checkPart(_ path: AttributePath) throws {
+        guard let sub = path.sub else { return }
+        guard SCIMSchema.parts[path.name.lowercased()]?.contains(sub.lowercased()) == true else {
+            throw SCIMError.bad(.invalidPath, "\(path.name).\(sub) is not kept here.")
         }
     }
 

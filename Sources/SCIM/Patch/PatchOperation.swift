@@ -28,9 +28,7 @@ package struct PatchOperation: Equatable, Sendable {
         else {
             throw SCIMError.bad(.invalidSyntax, "An operation has no op of add, replace, remove.")
         }
-        let path = try object["path"]?.string.flatMap { text in
-            text.isEmpty ? nil : try AttributePath.parse(text)
-        }
+        let path = try path(object["path"])
         if verb == .remove, path == nil {
             throw SCIMError.bad(.noTarget, "A remove operation needs a path.")
         }
@@ -38,5 +36,13 @@ package struct PatchOperation: Equatable, Sendable {
             throw SCIMError.bad(.invalidValue, "An operation has no value.")
         }
         return PatchOperation(verb: verb, path: path, value: object["value"])
+    }
+
+    private static func path(_ value: SCIMValue?) throws -> AttributePath? {
+        switch value {
+        case nil, .null: return nil
+        case .string(let text): return text.isEmpty ? nil : try AttributePath.parse(text)
+        default: throw SCIMError.bad(.invalidPath, "The path of an operation must be a string.")
+        }
     }
 }

@@ -28,6 +28,22 @@ package enum SCIMSchema {
         "employeenumber", "costcenter", "organization", "division", "department", "manager",
     ]
 
+    /// Parts of the complex attributes that are kept; some are read and passed over.
+    static let parts: [String: Set<String>] = [
+        "name": [
+            "formatted", "familyname", "givenname", "middlename", "honorificprefix",
+            "honorificsuffix",
+        ],
+        "emails": ["value", "type", "primary", "display"],
+        "phonenumbers": ["value", "type", "primary", "display"],
+        "addresses": [
+            "formatted", "streetaddress", "locality", "region", "postalcode", "country", "type",
+            "primary",
+        ],
+        "members": ["value", "type", "display", "$ref"],
+        "manager": ["value", "displayname", "$ref"],
+    ]
+
     /// Attributes whose strings compare exactly.
     static let caseExact: Set<String> = ["id", "externalid"]
 

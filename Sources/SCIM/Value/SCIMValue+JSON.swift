@@ -1,7 +1,8 @@
 package import Foundation
 
 extension SCIMValue {
-    /// Parses a request body. At most 1 MiB (`maxPayloadSize`) and 16 levels deep.
+    /// Parses a request body. At most 1 MiB (`maxPayloadSize`), 16 levels deep, 256 names in an
+    /// object, none twice.
     ///
     /// Throws: `invalidSyntax`, or status 413.
     package static func parse(_ body: Data) throws -> SCIMValue {
@@ -25,15 +26,25 @@ extension SCIMValue {
         case let number as NSNumber: return convert(number)
         case let values as [Any]:
             return .array(try values.map { try convert($0, depth: depth + 1) })
-        case let object as [String: Any]:
-            var result = SCIMObject()
-            for name in object.keys.sorted() {
-                guard let value = object[name] else { continue }
-                result[name] = try convert(value, depth: depth + 1)
-            }
-            return .object(result)
+        case let object as [String: Any]: return try convert(object, depth: depth)
         default: return .null
         }
+    }
+
+    private static func convert(_ object: [String: Any], depth: Int) throws -> SCIMValue {
+        // Look-up is linear, so that a wide object would cost the square of its width.
+        guard object.count <= SCIMLimits.namesMax else {
+            throw SCIMError.bad(
+                .invalidSyntax, "An object has more than \(SCIMLimits.namesMax) names.")
+        }
+        var result = SCIMObject()
+        for (name, value) in object.sorted(by: { $0.key < $1.key }) {
+            guard result[name] == nil else {
+                throw SCIMError.bad(.invalidSyntax, "\(name.prefix(64)) occurs twice.")
+            }
+            result[name] = try convert(value, depth: depth + 1)
+        }
+        return .object(result)
     }
 
     private static func convert(_ number: NSNumber) -> SCIMValue {
@@ -46,28 +57,6 @@ extension SCIMValue {
     private static func isBoolean(_ number: NSNumber) -> Bool {
         ["c", "B"].contains(String(cString: number.objCType))
     }
-
-    /// The value as JSON text, names sorted.
-    package func serialized() -> Data {
-        let options: JSONSerialization.WritingOptions = [
-            .fragmentsAllowed, .sortedKeys, .withoutEscapingSlashes,
-        ]
-        return (try? JSONSerialization.data(withJSONObject: json, options: options)) ?? Data()
-    }
-
-    private var json: Any {
-        switch self {
-        case .null: NSNull()
-        case .bool(let value): value
-        case .integer(let value): value
-        case .number(let value): value.isFinite ? value : 0
-        case .string(let value): value
-        case .array(let values): values.map(\.json)
-        case .object(let object):
-            Dictionary(
-                object.entries.map { ($0.name, $0.value.json) }, uniquingKeysWith: { first, _ in first })
-        }
-    }
 }
 
 /// Bounds on what a request may ask.
@@ -76,6 +65,7 @@ package enum SCIMLimits {
     package static let filterBytesMax = 4_096
     package static let filterDepthMax = 16
     package static let operationsMax = 1_000
+    static let namesMax = 256
     /// Results of one page.
     package static let pageSizeMax = 1_000
 }

@@ -71,13 +71,27 @@ package struct SCIMObject: Equatable, Sendable {
     }
 
     private func index(of name: String) -> Int? {
-        if let exact = entries.firstIndex(where: { $0.name == name }) { return exact }
-        let folded = name.lowercased()
-        return entries.firstIndex { $0.name.lowercased() == folded }
+        entries.firstIndex { $0.name.equalsIgnoringCase(name) }
     }
 
     /// Equal when the same names hold equal values, in any order.
     package static func == (a: SCIMObject, b: SCIMObject) -> Bool {
         a.entries.count == b.entries.count && a.entries.allSatisfy { b[$0.name] == $0.value }
+    }
+}
+
+extension String {
+    /// ASCII letters match in either case, everything else byte by byte: attribute names are ASCII.
+    func equalsIgnoringCase(_ other: String) -> Bool {
+        let left = utf8
+        let right = other.utf8
+        return left.count == right.count
+            && zip(left, right).allSatisfy { $0 == $1 || $0.foldedASCII == $1.foldedASCII }
+    }
+}
+
+extension UInt8 {
+    fileprivate var foldedASCII: UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self + 32 : self
     }
 }
