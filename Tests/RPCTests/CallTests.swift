@@ -256,8 +256,8 @@ struct CallTests {
                 TestMethods.identify, request: ByteBuffer(),
                 options: CallOptions(metadata: ["trace": "1"]))
             #expect(
-                String(buffer: identity) == #"service/portal@eu-west-1 [(key: "trace", value: "1")]"#
-            )
+                String(buffer: identity)
+                    == #"service/portal@eu-west-1 [(key: "trace", value: "1")]"#)
         }
     }
 

@@ -57,7 +57,8 @@ struct ScriptTests {
     ) async throws -> Python.Outcome {
         try await Python.run(
             [
-                Python.root.path + "/Clients/read_user.py", "--address", "\(address)", "--region", region,
+                Python.root.path + "/Clients/read_user.py", "--address", "\(address)", "--region",
+                region,
                 "--user", user, "--certificate", files.appending(path: "certificate.pem").path,
                 "--key", files.appending(path: "key.pem").path,
                 "--ca", files.appending(path: "root.pem").path,

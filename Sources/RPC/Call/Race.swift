@@ -50,10 +50,13 @@ final class Race<Success: Sendable>: Sendable {
                 self.settle(.failure(error))
             }
         }
-        let timerTask = deadline == .never ? nil : Task {
-            try? await Task.sleep(for: deadline.remaining)
-            if !Task.isCancelled { self.settle(.failure(late)) }
-        }
+        let timerTask =
+            deadline == .never
+            ? nil
+            : Task {
+                try? await Task.sleep(for: deadline.remaining)
+                if !Task.isCancelled { self.settle(.failure(late)) }
+            }
         let isOver = state.withLock { state in
             state.operation = operationTask
             state.timer = timerTask

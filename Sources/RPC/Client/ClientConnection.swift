@@ -293,7 +293,8 @@ final class ClientConnection: ChannelInboundHandler {
             stop(
                 RPCError(
                     .unavailable, reason: "CONNECTION_LOST",
-                    message: "\(peerName) has not been heard of for \(silence.nanoseconds / 1_000_000) ms."))
+                    message: "\(peerName) has been silent for "
+                        + "\(silence.nanoseconds / 1_000_000) ms."))
         } else if silence > interval, !asked {
             asked = true
             outbound.writePing(0, isAcknowledgement: false)

@@ -21,7 +21,8 @@ package final class RPCClient: CallChannel {
         precondition(!addresses.isEmpty && configuration.connections > 0)
         self.configuration = configuration
         self.slots = (0..<configuration.connections).map { index in
-            let rotated = Array(addresses[(index % addresses.count)...])
+            let rotated =
+                Array(addresses[(index % addresses.count)...])
                 + Array(addresses[..<(index % addresses.count)])
             return ConnectionSlot(
                 ClientTarget(

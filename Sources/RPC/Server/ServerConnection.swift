@@ -37,7 +37,7 @@ final class ServerConnection: ChannelInboundHandler {
     private var counters: [MethodCounters?]
     private var countersInBurst: [MethodCounters] = []
     private var received: FrameBuffer
-    private var highestStreamID: UInt32 = 0
+    private(set) var highestStreamID: UInt32 = 0
     private var burstStart = NIODeadline.now()
     private var flushIsScheduled = false
     private var lastBurstBytes = 0
@@ -155,7 +155,11 @@ final class ServerConnection: ChannelInboundHandler {
         switch frame.view.kind {
         case .call: try call(frame)
         case .cancel: cancel(frame.view.streamID)
-        case .credit: streams[frame.view.streamID]?.gate?.grant(Int(clamping: frame.view.number))
+        case .credit:
+            if frame.view.number > 0, let gate = streams[frame.view.streamID]?.gate {
+                // Earned by what was sent, so it does not count as a flood.
+                return gate.grant(Int(clamping: frame.view.number))
+            }
         case .ping:
             if !frame.view.flag {
                 outbound.writePing(frame.view.number, isAcknowledgement: true)
@@ -171,7 +175,7 @@ final class ServerConnection: ChannelInboundHandler {
         case .end, .goAway:
             throw RPCError.protocolViolation("Only servers send this frame.")
         }
-        guard frame.view.kind == .call || upkeep.allowsControlFrame(core.limits) else {
+        guard upkeep.allows(frame.view.kind, core.limits) else {
             throw RPCError(
                 .resourceExhausted, reason: "TOO_MANY_CONTROL_FRAMES",
                 message: "More than \(core.limits.controlFramesMax) frames without a call.")
@@ -285,46 +289,6 @@ final class ServerConnection: ChannelInboundHandler {
             status: .cancelled, nanoseconds: stream.started.nanosecondsAgo)
     }
 
-    // MARK: - What handlers give
-
-    /// A message of a streamed answer; its cost was charged to `outboundGate`.
-    func message(_ id: UInt32, _ payload: ByteBuffer, charge: Int) {
-        outboundCharge += charge
-        if let stream = streams[id], !stream.isAnswered, phase != .failed {
-            outbound.writeMessage(streamID: id, payload: payload)
-            counters(stream.method).figures.responseBytes &+= UInt64(payload.readableBytes)
-        }
-        scheduleFlush()
-    }
-
-    /// The handler has ended, with the answer of a unary call.
-    func end(_ id: UInt32, _ result: Result<ByteBuffer, RPCError>, charge: Int) {
-        outboundCharge += charge
-        if let stream = streams.removeValue(forKey: id), !stream.isAnswered, phase != .failed {
-            let counters = counters(stream.method)
-            switch result {
-            case .success(let answer):
-                outbound.writeAnswer(streamID: id, payload: answer)
-                counters.figures.responseBytes &+= UInt64(answer.readableBytes)
-                counters.end(status: .ok, nanoseconds: stream.started.nanosecondsAgo)
-            case .failure(let error):
-                outbound.writeFailure(streamID: id, error)
-                counters.end(status: error.code, nanoseconds: stream.started.nanosecondsAgo)
-            }
-        }
-        scheduleFlush()
-        if phase == .draining { finishDraining() }
-    }
-
-    /// Answers a call that its handler has not answered, and stops the handler.
-    func giveUp(_ stream: ServerStream, _ error: RPCError) {
-        guard !stream.isAnswered else { return }
-        outbound.writeFailure(streamID: stream.id, error)
-        counters(stream.method).end(
-            status: error.code, nanoseconds: stream.started.nanosecondsAgo)
-        stream.stop(error)
-    }
-
     // MARK: - Writing
 
     /// Flushes once all that this turn of the event loop gives is there.
@@ -365,42 +329,9 @@ final class ServerConnection: ChannelInboundHandler {
         countersInBurst.removeAll(keepingCapacity: true)
     }
 
-    // MARK: - Going away
-
-    /// Tells the peer to open no further calls, and closes when the last is answered.
-    func drain(_ reason: RPCError? = nil) {
-        guard phase == .open else { return }
-        phase = .draining
-        outbound.writeGoAway(lastStreamID: highestStreamID, reason)
-        flush()
-        finishDraining()
-    }
-
-    func finishDraining() {
-        guard phase == .draining, streams.values.allSatisfy(\.isAnswered) else { return }
-        flush()
-        closeSoon()
-    }
-
-    /// Ends the connection because of what the peer did.
-    func fail(_ error: RPCError) {
-        guard phase == .open || phase == .draining else { return }
-        core.logger.debug(
-            "a connection was ended", metadata: ["peer": "\(peer)", "reason": "\(error)"])
-        outbound.writeGoAway(lastStreamID: highestStreamID, error)
-        for stream in streams.values where !stream.isAnswered {
-            counters(stream.method).end(
-                status: error.code, nanoseconds: stream.started.nanosecondsAgo)
-            stream.stop(.callerGone)
-        }
-        phase = .failed
-        flush()
-        closeSoon()
-    }
-
     // MARK: - Figures
 
-    private func counters(_ method: Int) -> MethodCounters {
+    func counters(_ method: Int) -> MethodCounters {
         if let counters = counters[method] { return counters }
         let fresh = MethodCounters()
         counters[method] = fresh

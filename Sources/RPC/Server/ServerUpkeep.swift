@@ -23,7 +23,9 @@ struct ServerUpkeep {
     }
 
     mutating func writability(_ isWritable: Bool, at now: NIODeadline) {
-        if isWritable { unwritableSince = nil } else if unwritableSince == nil {
+        if isWritable {
+            unwritableSince = nil
+        } else if unwritableSince == nil {
             unwritableSince = now
         }
     }
@@ -43,8 +45,9 @@ struct ServerUpkeep {
         unwritableSince ?? (writes > 0 ? lastWrite : nil)
     }
 
-    mutating func allowsControlFrame(_ limits: ServerLimits) -> Bool {
-        controlFrames += 1
+    /// Counts frames that are not calls. Each call allows for one frame that crosses its end.
+    mutating func allows(_ kind: FrameView.Kind, _ limits: ServerLimits) -> Bool {
+        controlFrames = kind == .call ? max(0, controlFrames - 1) : controlFrames + 1
         return controlFrames <= limits.controlFramesMax
     }
 }
