@@ -54,6 +54,7 @@ struct Portolan: AsyncParsableCommand {
 
     /// Says what went wrong and gives the exit code.
     private static func report(_ error: any Error) -> Int32 {
+        if let error = error as? ExitCode { return error.rawValue }
         let code = exitCode(for: error)
         if code == .success {
             Console.print(fullMessage(for: error))
@@ -63,7 +64,6 @@ struct Portolan: AsyncParsableCommand {
             Console.note(fullMessage(for: error))
             return 2
         }
-        if let error = error as? ExitCode { return error.rawValue }
         let failure = ErrorText.failure(error)
         Console.note("Error: \(failure.message)")
         if !failure.hint.isEmpty { Console.note(failure.hint) }

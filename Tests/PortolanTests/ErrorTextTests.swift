@@ -36,6 +36,16 @@ struct ErrorTextTests {
         }
     }
 
+    @Test("a remedy that mends several problems is shown once")
+    func sharedRemedy() {
+        let message = "A: one. Do: mend\nB: two. Do: mend\nC: three. Do: other"
+        let failure = ErrorText.failure(
+            RPCError(
+                .failedPrecondition, reason: "REGION_PRECONDITIONS_FAILED", message: message,
+                metadata: ["problem-1": "A", "problem-2": "B", "problem-3": "C"]))
+        #expect(failure.hint == "- A: one.\n- B: two.\n  Do: mend\n- C: three.\n  Do: other")
+    }
+
     @Test("an unreachable service says how to look")
     func unavailable() {
         let failure = ErrorText.failure(

@@ -29,6 +29,14 @@ struct TableTests {
         #expect(text.contains("1200"))
     }
 
+    @Test("columns that can be missed are left out before others become unreadable")
+    func optional() {
+        var table = Table([.text("Region"), .extra("Portal")])
+        table.add(["eu-central-1", "https://eu-central-1.portolan.example"])
+        #expect(table.render(Terminal(width: 20, isInteractive: true)) == "REGION\neu-central-1")
+        #expect(table.render(Terminal(width: 40, isInteractive: true)).contains("PORTAL"))
+    }
+
     @Test("a table without rows says so")
     func empty() {
         #expect(Table([.text("Key")], whenEmpty: "No keys.").render(.plain) == "No keys.")

@@ -21,7 +21,11 @@ enum ErrorText {
 
     static func message(_ error: RPCError) -> String {
         guard !Problems.isListed(error) else { return "It cannot be done yet. (\(error.reason))" }
-        let text = error.message.isEmpty ? "The call failed." : error.message
+        var text = error.message.isEmpty ? "The call failed." : error.message
+        if error.reason == "CANNOT_CONNECT", let end = text.range(of: "is it running?") {
+            // What follows is the network library's own words.
+            text = String(text[..<end.upperBound])
+        }
         return "\(text) (\(error.reason))"
     }
 
@@ -44,9 +48,6 @@ enum ErrorText {
             metadata["application-region"].map {
                 "An application is written in its own Region: run it with --region \($0)."
             } ?? "An application is written in its own Region; see portolan application list."
-        },
-        "INSTANCE_NOT_FOUND": { _ in
-            "Make one with portolan instance create, or add this Region with portolan region add."
         },
         "REGION_NOT_ENABLED": { _ in
             "This Region holds no instance. In the primary: portolan region add <this region>."

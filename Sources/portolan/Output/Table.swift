@@ -7,10 +7,16 @@ struct Table {
         var alignment: Alignment = .left
         /// Gives way first when the terminal is narrow.
         var shrinks = false
+        /// Left out when the terminal is too narrow for all columns.
+        var isOptional = false
 
         static func text(_ title: String) -> Column { Column(title: title) }
         static func number(_ title: String) -> Column { Column(title: title, alignment: .right) }
         static func wide(_ title: String) -> Column { Column(title: title, shrinks: true) }
+        /// A wide column that is left out where there is no room.
+        static func extra(_ title: String) -> Column {
+            Column(title: title, shrinks: true, isOptional: true)
+        }
     }
 
     let columns: [Column]
@@ -19,7 +25,8 @@ struct Table {
     var whenEmpty = "Nothing to show."
 
     private static let gap = 2
-    private static let shrunkMin = 8
+    /// A column that shrinks keeps this many characters.
+    private static let shrunkMin = 14
 
     init(_ columns: [Column], whenEmpty: String = "Nothing to show.") {
         self.columns = columns
@@ -36,20 +43,40 @@ struct Table {
 
     func render(_ terminal: Terminal) -> String {
         guard !rows.isEmpty else { return whenEmpty }
-        let widths = fittingWidths(terminal.width)
-        let header = line(columns.map { $0.title.uppercased() }, widths)
-        let lines = [header] + rows.map { line($0, widths) }
+        let shown = shownColumns(terminal.width)
+        let widths = fittingWidths(shown, terminal.width)
+        let header = line(columns.map { $0.title.uppercased() }, shown, widths)
+        let lines = [header] + rows.map { line($0, shown, widths) }
         return lines.joined(separator: "\n")
     }
 
-    private func fittingWidths(_ limit: Int?) -> [Int] {
-        var widths = columns.indices.map { index in
-            rows.reduce(columns[index].title.count) { max($0, $1[index].count) }
+    private func naturalWidth(_ column: Int) -> Int {
+        rows.reduce(columns[column].title.count) { max($0, $1[column].count) }
+    }
+
+    /// All columns that fit at their least width; optional ones are left out from the right.
+    private func shownColumns(_ limit: Int?) -> [Int] {
+        var shown = Array(columns.indices)
+        guard let limit else { return shown }
+        func least() -> Int {
+            shown.reduce(Self.gap * (shown.count - 1)) { sum, column in
+                let width = naturalWidth(column)
+                return sum + (columns[column].shrinks ? min(width, Self.shrunkMin) : width)
+            }
         }
+        while least() > limit, let last = shown.lastIndex(where: { columns[$0].isOptional }) {
+            shown.remove(at: last)
+        }
+        return shown
+    }
+
+    private func fittingWidths(_ shown: [Int], _ limit: Int?) -> [Int] {
+        var widths = columns.indices.map(naturalWidth)
         guard let limit else { return widths }
-        var excess = widths.reduce(0, +) + Self.gap * (columns.count - 1) - limit
+        var excess =
+            shown.reduce(0) { $0 + widths[$1] } + Self.gap * (shown.count - 1) - limit
         // The widest column that may shrink gives way, one character at a time; then any column.
-        for candidates in [columns.indices.filter { columns[$0].shrinks }, Array(columns.indices)] {
+        for candidates in [shown.filter { columns[$0].shrinks }, shown] {
             while excess > 0 {
                 let widest = candidates.filter { widths[$0] > Self.shrunkMin }
                     .max { widths[$0] < widths[$1] }
@@ -61,8 +88,8 @@ struct Table {
         return widths
     }
 
-    private func line(_ cells: [String], _ widths: [Int]) -> String {
-        let parts = cells.indices.map { index in
+    private func line(_ cells: [String], _ shown: [Int], _ widths: [Int]) -> String {
+        let parts = shown.map { index in
             let text = Self.cut(cells[index], to: widths[index])
             let padding = String(repeating: " ", count: max(0, widths[index] - text.count))
             return columns[index].alignment == .right ? padding + text : text + padding

@@ -60,6 +60,21 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
+    /// What keeps a service from opening its files is for the operator to mend.
+    private func open(
+        _ name: ServiceName, _ configuration: RegionConfiguration,
+        _ channels: any ServiceChannels, _ logger: Logger
+    ) async throws -> any ServiceModule {
+        do {
+            return try await ServiceModules.make(
+                name, configuration: configuration, channels: channels, logger: logger)
+        } catch {
+            throw StartError(
+                "The \(name.rawValue) service cannot start: \(error).",
+                remedy: "Its data is in \(configuration.dataDirectory(of: name)).")
+        }
+    }
+
     private func serve(_ configuration: RegionConfiguration) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         var services: [any Service] = []
@@ -73,8 +88,7 @@ struct ServeCommand: AsyncParsableCommand {
             let reached = CachedChannels(tls: tls, group: group, logger: logger) {
                 configuration.address(of: $0, in: $1)
             }
-            let module = try await ServiceModules.make(
-                name, configuration: configuration, channels: reached, logger: logger)
+            let module = try await open(name, configuration, reached, logger)
             services.append(
                 ServiceHost(
                     configuration: configuration, module: module, tls: tls, group: group,

@@ -66,7 +66,7 @@ struct ApplicationCommand: AsyncParsableCommand {
                 var table = Table(
                     [
                         .wide("Name"), .text("Region"), .text("Status"), .text("CMK"),
-                        .wide("Start URL"), .wide("ARN"),
+                        .extra("Start URL"), .extra("ARN"),
                     ], whenEmpty: "No applications.")
                 for application in answer.applications {
                     table.add([

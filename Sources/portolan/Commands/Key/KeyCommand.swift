@@ -68,7 +68,7 @@ struct KeyCommand: AsyncParsableCommand {
                 var table = Table(
                     [
                         .text("Key ID"), .text("State"), .text("Multi-Region"),
-                        .text("Replicas"), .wide("Aliases"), .wide("Description"),
+                        .text("Replicas"), .wide("Aliases"), .extra("Description"),
                     ], whenEmpty: "No keys. Make one: portolan key create --multi-region")
                 for key in answer.keys {
                     table.add([

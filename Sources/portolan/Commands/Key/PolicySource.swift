@@ -37,10 +37,10 @@ struct PolicySource: ParsableArguments {
     }
 
     /// The baseline of this instance's account and organization.
+    ///
+    /// A Region that is only going to be added holds no instance yet, so the others are asked too.
     static func baseline(_ session: RegionSession) async throws -> String {
-        let instance = try await session.instance.getInstance(
-            CoordinatorGetInstanceRequest(), options: session.options
-        ).instance
+        let instance = try await instance(session)
         do {
             return try BaselineKeyPolicy.document(
                 managementAccount: instance.ownerAccountID, organization: instance.organizationID)
@@ -49,6 +49,21 @@ struct PolicySource: ParsableArguments {
                 "There is no baseline policy for this instance: \(error).",
                 hint: "Write the policy to a file and name it with --policy.")
         }
+    }
+
+    private static func instance(_ session: RegionSession) async throws -> CoordinatorInstance {
+        let others = session.context.regions.keys.filter { $0 != session.region }.sorted()
+        var first: (any Error)?
+        for region in [session.region] + others {
+            do {
+                return try await session.other(region).instance.getInstance(
+                    CoordinatorGetInstanceRequest(), options: session.options
+                ).instance
+            } catch {
+                first = first ?? error
+            }
+        }
+        throw first ?? CommandFailure("The context names no Region.")
     }
 }
 

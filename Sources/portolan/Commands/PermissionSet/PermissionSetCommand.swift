@@ -68,7 +68,7 @@ struct PermissionSetCommand: AsyncParsableCommand {
                 var table = Table(
                     [
                         .text("Name"), .wide("Description"), .number("Session"),
-                        .number("Policies"), .wide("ARN"),
+                        .number("Policies"), .extra("ARN"),
                     ], whenEmpty: "No permission sets.")
                 for set in answer.permissionSets {
                     table.add([

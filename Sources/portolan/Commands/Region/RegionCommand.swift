@@ -22,7 +22,7 @@ struct RegionCommand: AsyncParsableCommand {
                 if client.json { return try JSONOutput.print(answer) }
                 var table = Table([
                     .text("Region"), .text("Role"), .text("Status"), .text("Added"),
-                    .wide("Portal"),
+                    .extra("Portal"),
                 ])
                 for region in answer.regions {
                     table.add([
@@ -50,7 +50,9 @@ struct RegionCommand: AsyncParsableCommand {
                 var table = Table([
                     .text("Region"), .text("Configured here"), .wide("Missing"),
                 ])
-                for region in answer.regions {
+                for region in answer.regions.filter(\.reachable)
+                    + answer.regions.filter({ !$0.reachable })
+                {
                     let missing = region.problems.map(\.code).joined(separator: ", ")
                     table.add([
                         region.name, Format.yesNo(region.reachable),

@@ -34,7 +34,7 @@ struct StatusCommand: AsyncParsableCommand {
         var table = Table(
             [
                 .text("Region"), .text("Role"), .text("Status"), .text("Connected"),
-                .text("Position"), .number("Behind"), .number("Lag"), .wide("Portal"),
+                .text("Position"), .number("Behind"), .number("Lag"), .extra("Portal"),
             ], whenEmpty: "The instance has no Regions yet.")
         for region in instance.regions {
             let replica = status.replicas.first { $0.region == region.name }

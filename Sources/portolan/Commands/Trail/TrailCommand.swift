@@ -82,7 +82,7 @@ struct TrailCommand: AsyncParsableCommand {
     static func table(_ events: [TrailRecordedEvent]) -> Table {
         var table = Table(
             [
-                .text("Time"), .text("Event"), .wide("Who"), .text("Source"), .wide("Resource"),
+                .text("Time"), .text("Event"), .wide("Who"), .extra("Source"), .extra("Resource"),
                 .wide("Result"),
             ], whenEmpty: "No events.")
         for recorded in events {
@@ -178,6 +178,15 @@ struct LineSink {
         self.file = file
     }
 
-    func write(_ line: String) throws { try file.write(contentsOf: Data((line + "\n").utf8)) }
+    /// A reader that has gone away ends the command quietly.
+    func write(_ line: String) throws {
+        do {
+            try file.write(contentsOf: Data((line + "\n").utf8))
+        } catch {
+            if file === FileHandle.standardOutput { throw ExitCode.success }
+            throw CommandFailure("The file cannot be written.", hint: "Is the disk full?")
+        }
+    }
+
     func close() throws { if file !== FileHandle.standardOutput { try file.close() } }
 }
