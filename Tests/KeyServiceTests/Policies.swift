@@ -1,0 +1,3 @@
+import AccessPolicy
+
+func defaultPolicy() throws -> String { try DefaultKeyPolicy.document(account: account) }
