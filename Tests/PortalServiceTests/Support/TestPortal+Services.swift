@@ -1,0 +1,145 @@
+import Contracts
+import Foundation
+import RPC
+
+@testable import PortalService
+
+extension TestPortal {
+    /// Two Regions; the portal under test is eu-central-1.
+    static func instance(isPrimary: Bool, binding: String) -> CoordinatorGetInstanceResponse {
+        var answer = CoordinatorGetInstanceResponse()
+        answer.region = "eu-central-1"
+        answer.instance.instanceArn = "arn:aws:sso:::instance/ssoins-0123456789abcdef"
+        answer.instance.identityStoreID = "d-0123456789"
+        answer.instance.ownerAccountID = "111122223333"
+        answer.instance.name = "Example"
+        answer.instance.kind = .organization
+        answer.instance.identitySource = .externalIdp
+        answer.instance.primaryRegion = isPrimary ? "eu-central-1" : "us-east-1"
+        answer.instance.administratorGroupID = administrators
+        answer.instance.signingKeyID = "mrk-0123456789abcdef0123456789abcdef"
+        answer.instance.encryption.kmsKeyArn = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1"
+        answer.instance.encryption.multiRegion = true
+        answer.instance.encryption.status = .enabled
+        answer.identityProvider.entityID = "https://idp.example/metadata"
+        answer.identityProvider.signInURL = "https://idp.example/sso"
+        answer.identityProvider.binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-\(binding)"
+        answer.regions = [
+            region("eu-central-1", url, isPrimary: isPrimary),
+            region("us-east-1", primaryURL, isPrimary: !isPrimary),
+        ]
+        return answer
+    }
+
+    private static func region(
+        _ name: String, _ url: String, isPrimary: Bool
+    ) -> CoordinatorRegion {
+        var region = CoordinatorRegion()
+        region.name = name
+        region.status = .active
+        region.primary = isPrimary
+        region.portalURL = url
+        region.addedAtUs = 1_780_000_000_000_000
+        return region
+    }
+
+    /// One account with one role, and one application.
+    static func permissions() -> any CallChannel {
+        var table = MethodTable()
+        table.answer(PermissionsMethods.getAccess) { (_: PermissionGetAccessRequest, _) in
+            var answer = PermissionGetAccessResponse()
+            var access = PermissionGetAccessResponse.AccountAccess()
+            access.account.accountID = accountID
+            access.account.name = "Production"
+            access.account.email = "production@example.com"
+            var role = PermissionGetAccessResponse.Role()
+            role.permissionSetName = "ReadOnly"
+            role.description_p = "Look, do not touch"
+            access.roles = [role]
+            answer.accounts = [access]
+            answer.applications = [
+                application("Wiki", "https://wiki.example"),
+                application("Trap", "javascript:alert(1)"),
+            ]
+            return answer
+        }
+        table.answer(PermissionsMethods.checkRole) { (request: PermissionCheckRoleRequest, _) in
+            guard request.accountID == accountID, request.permissionSetName == "ReadOnly" else {
+                throw RPCError(
+                    .permissionDenied, reason: "ROLE_NOT_ASSIGNED", message: "not assigned")
+            }
+            var answer = PermissionCheckRoleResponse()
+            answer.account.accountID = accountID
+            answer.account.name = "Production"
+            answer.permissionSet.name = "ReadOnly"
+            answer.permissionSet.sessionDurationSeconds = 3_600
+            answer.roleName = "AWSReservedSSO_ReadOnly_0123456789abcdef"
+            answer.roleArn = "arn:aws:iam::\(accountID):role/aws-reserved/sso.amazonaws.com/"
+                + "eu-central-1/AWSReservedSSO_ReadOnly_0123456789abcdef"
+            return answer
+        }
+        return table.channel
+    }
+
+    private static func application(_ name: String, _ url: String) -> PermissionApplication {
+        var application = PermissionApplication()
+        application.name = name
+        application.startURL = url
+        application.region = "us-east-1"
+        return application
+    }
+
+    static func coordinator(_ added: SharedValue<[String]>) -> any CallChannel {
+        typealias Methods = CoordinatorInstanceAdministrationMethods
+        var table = MethodTable()
+        table.answer(Methods.getReplicationStatus) {
+            (_: CoordinatorGetReplicationStatusRequest, _) in
+            var answer = CoordinatorGetReplicationStatusResponse()
+            var replica = CoordinatorGetReplicationStatusResponse.ReplicaStatus()
+            replica.region = "us-east-1"
+            replica.connected = true
+            replica.lagUs = 12_000
+            answer.replicas = [replica]
+            return answer
+        }
+        table.answer(Methods.listAvailableRegions) {
+            (_: CoordinatorListAvailableRegionsRequest, _) in
+            var answer = CoordinatorListAvailableRegionsResponse()
+            var region = CoordinatorListAvailableRegionsResponse.AvailableRegion()
+            region.name = "eu-west-1"
+            region.reachable = true
+            var problem = CoordinatorProblem()
+            problem.code = "KEY_REPLICA_MISSING"
+            problem.message = "The key has no replica in eu-west-1."
+            problem.remedy = "portolan key replicate mrk-1 --to eu-west-1"
+            region.problems = [problem]
+            answer.regions = [region]
+            return answer
+        }
+        table.answer(Methods.addRegion) {
+            (request: CoordinatorAddRegionRequest, _) throws -> CoordinatorAddRegionResponse in
+            added.value.append(request.region)
+            throw RPCError(
+                .failedPrecondition, reason: "REGION_PRECONDITIONS_FAILED", message: "Not yet.",
+                metadata: ["problem-1": "KEY_REPLICA_MISSING: no replica in eu-west-1"])
+        }
+        table.answer(Methods.describeRegion) { (request: CoordinatorDescribeRegionRequest, _) in
+            var answer = CoordinatorDescribeRegionResponse()
+            answer.region.name = request.region
+            answer.region.status = .adding
+            answer.progress.entriesTotal = 40_000
+            answer.progress.entriesCopied = 10_000
+            answer.progress.entriesPerSecond = 5_000
+            answer.progress.remainingMs = 6_000
+            return answer
+        }
+        table.answer(TrailMethods.lookUp) { (_: TrailLookUpRequest, _) in
+            var answer = TrailLookUpResponse()
+            var event = TrailRecordedEvent()
+            event.event.eventName = "UserAuthentication"
+            answer.events = [event]
+            return answer
+        }
+        return table.channel
+    }
+}
