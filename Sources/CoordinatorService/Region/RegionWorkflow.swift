@@ -34,9 +34,9 @@ struct RegionWorkflow {
             try await invite(region)
             try await awaitCopy(to: region.name)
             try await activate(region.name)
-        } catch is CancellationError {
-            throw CancellationError()
         } catch {
+            // A call that ends because this process does says CANCELLED, too.
+            try Task.checkCancellation()
             let reason = (coordinator.outgoing(error) as? RPCError)?.message ?? "\(error)"
             coordinator.logger.warning(
                 "adding a Region failed",
@@ -85,8 +85,9 @@ struct RegionWorkflow {
             do {
                 return try await body()
             } catch let error as RPCError
-                where error.code == .unavailable || error.code == .deadlineExceeded
+                where [.unavailable, .deadlineExceeded, .cancelled].contains(error.code)
             {
+                try Task.checkCancellation()
                 if start.duration(to: .now) > timings.workflowStallMax { throw error }
                 try await Task.sleep(for: backOff.next())
             }
@@ -150,9 +151,8 @@ struct RegionWorkflow {
         do {
             try await fetchRest(of: region.name)
             try await leave(region.name)
-        } catch is CancellationError {
-            throw CancellationError()
         } catch {
+            try Task.checkCancellation()
             try await note(error, for: region.name)
             try await Task.sleep(for: coordinator.settings.timings.backOffMax)
             return
