@@ -54,19 +54,26 @@ struct TextService: Sendable {
         }
     }
 
+    /// Waits until the state has been read, then writes.
     func put(_ key: String, _ text: String) async throws -> Written<Void> {
-        try await writer.submit(until: .after(.seconds(20))) { state in
+        await loaded()
+        return try await writer.submit(until: .after(.seconds(20))) { state in
             DomainWrite((), changes: [state.put(key, text)])
         }
     }
 
     func note(_ key: String, _ text: String) async throws -> Written<Void> {
-        try await regionalWriter.submit(until: .after(.seconds(20))) { state in
+        await loaded()
+        return try await regionalWriter.submit(until: .after(.seconds(20))) { state in
             DomainWrite((), changes: [state.put(key, text)])
         }
     }
 
     func text(_ key: String) throws -> String? { try replica.read { $0.texts[key] } }
+
+    private func loaded() async {
+        _ = await eventually { if case .loading = replica.status { false } else { true } }
+    }
 
     func isOpen() async -> Bool { await eventually { replica.status.isOpen } }
 

@@ -26,6 +26,7 @@ struct WriterTests {
     func refusedRequest() async throws {
         let service = TextService(world.primary)
         try await withRunning(service.run) {
+            #expect(await service.isOpen())
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<20 {
                     group.addTask { _ = try await service.put("key-\(index)", "\(index)") }
@@ -49,6 +50,7 @@ struct WriterTests {
     func oneKey() async throws {
         let service = TextService(world.primary)
         try await withRunning(service.run) {
+            #expect(await service.isOpen())
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<64 {
                     group.addTask {

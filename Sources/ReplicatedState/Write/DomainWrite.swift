@@ -30,9 +30,10 @@ package struct RecordChange: Sendable {
         RecordChange(key: key, version: version, content: .tombstone)
     }
 
+    /// Bytes on the wire, seal and framing included.
     var byteCount: Int {
         switch content {
-        case .sealed(let value), .plain(let value): key.utf8.count + value.count + 160
+        case .sealed(let value), .plain(let value): key.utf8.count + value.count + 96
         case .tombstone: key.utf8.count + 32
         }
     }

@@ -36,7 +36,7 @@ struct PlannedWrite: Sendable {
 struct WriteBatch<State: DomainState>: Sendable {
     static var recordsGoal: Int { 512 }
     static var recordsMax: Int { 9_999 }
-    static var bytesMax: Int { 3_500_000 }
+    static var bytesMax: Int { 3_900_000 }
     static var valueBytesMax: Int { 200 << 10 }
 
     private(set) var items: [PendingWrite<State>] = []
