@@ -43,6 +43,7 @@ struct ResponseTimeTests {
         #expect(try reason(after: 10) { $0.notOnOrAfter = now + 5 } == .expired)
         #expect(try reason(after: 10) { $0.confirmationEnd = now + 5 } == .expired)
         #expect(try reason(after: 10) { $0.notBefore = now + 15 } == .notYetValid)
+        #expect(try reason(after: 10) { $0.confirmationStart = now + 15 } == .notYetValid)
         #expect(try reason(after: 10) { $0.issued = now + 15 } == .notYetValid)
         #expect(try reason(after: 10) { $0.assertionIssued = now + 15 } == .notYetValid)
         #expect(try reason(after: 10) { $0.authenticated = now + 15 } == .notYetValid)

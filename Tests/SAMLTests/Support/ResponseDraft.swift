@@ -27,6 +27,7 @@ struct ResponseDraft {
     var assertionIssued = now
     var notBefore: Date? = now
     var notOnOrAfter: Date? = now + 300
+    var confirmationStart: Date?
     var confirmationEnd: Date? = now + 300
     var authenticated: Date? = now - 60
     var sessionEnd: Date?
@@ -62,7 +63,8 @@ struct ResponseDraft {
             <saml:Issuer>\(assertionIssuer)</saml:Issuer>\
             <saml:Subject><saml:NameID\(attribute("Format", nameIDFormat))>\(nameID)</saml:NameID>\
             <saml:SubjectConfirmation Method="\(method)"><saml:SubjectConfirmationData\
-            \(attribute("Recipient", recipient))\(time("NotOnOrAfter", confirmationEnd))\
+            \(attribute("Recipient", recipient))\(time("NotBefore", confirmationStart))\
+            \(time("NotOnOrAfter", confirmationEnd))\
             \(attribute("InResponseTo", confirmationInResponseTo))/></saml:SubjectConfirmation>\
             </saml:Subject>\
             <saml:Conditions\(time("NotBefore", notBefore))\(time("NotOnOrAfter", notOnOrAfter))>\

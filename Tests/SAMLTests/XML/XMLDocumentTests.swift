@@ -58,6 +58,14 @@ struct XMLDocumentTests {
         }
     }
 
+    @Test("a byte order mark before UTF-8 is passed over, as some metadata has one")
+    func byteOrderMark() throws {
+        let document = try XMLDocument(
+            parsing: [0xEF, 0xBB, 0xBF] + Array("<?xml version='1.0' encoding='utf-8'?><a/>".utf8),
+            bytesMax: 100)
+        #expect(document.root.name == "a")
+    }
+
     @Test("size, depth, attributes and elements are bounded")
     func bounds() {
         #expect(failure("<a>12345</a>", bytesMax: 11) == .tooLarge)
