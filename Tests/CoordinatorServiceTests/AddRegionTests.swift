@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Adding a Region: preconditions")
 struct AddRegionTests {
-    private func problems(_ world: World, _ region: String = World.second) async throws -> [String] {
+    private func problems(_ world: World, _ region: String = World.second) async throws -> [String]
+    {
         let client = try world.administration()
         let error = await refusal { _ = try await client.addRegion(.with { $0.region = region }) }
         #expect(error?.reason == "REGION_PRECONDITIONS_FAILED")
@@ -57,7 +58,8 @@ struct AddRegionTests {
         #expect(text.contains("kms:Decrypt"))
         #expect(
             text.contains(
-                "portolan key policy put \(World.keyID) --baseline-policy --region \(World.second)"))
+                "portolan key policy put \(World.keyID) --baseline-policy --region \(World.second)")
+        )
         world.keys.allowAll(in: World.second)
         try await world.add(World.second)
         await world.end()
@@ -88,7 +90,9 @@ struct AddRegionTests {
         await world.stop(World.second)
         #expect(try await problems(world) == ["REGION_UNREACHABLE"])
         let client = try world.administration()
-        let nonsense = await refusal { _ = try await client.addRegion(.with { $0.region = "../x" }) }
+        let nonsense = await refusal {
+            _ = try await client.addRegion(.with { $0.region = "../x" })
+        }
         #expect(nonsense?.reason == "ValidationException")
         await world.end()
     }

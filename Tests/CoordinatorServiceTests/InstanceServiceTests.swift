@@ -16,7 +16,8 @@ struct InstanceServiceTests {
             await refusal { _ = try await client.getInstance(.init()) }?.reason
                 == "INSTANCE_NOT_FOUND")
         let made = try await client.createInstance(.with { $0.name = "Example" }).instance
-        #expect(made.instanceArn.wholeMatch(of: /arn:aws:sso:::instance\/ssoins-[0-9a-f]{16}/) != nil)
+        #expect(
+            made.instanceArn.wholeMatch(of: /arn:aws:sso:::instance\/ssoins-[0-9a-f]{16}/) != nil)
         #expect(made.identityStoreID.wholeMatch(of: /d-[0-9a-f]{10}/) != nil)
         #expect(made.organizationID.wholeMatch(of: /o-[a-z0-9]{10}/) != nil)
         #expect(made.identitySource == .identityCenterDirectory)

@@ -16,14 +16,18 @@ struct RegionWorkflowTests {
         for region in [World.second, World.third] { world.keys.addKey(World.keyID, in: region) }
         let client = try world.administration()
         _ = try await client.addRegion(.with { $0.region = World.second })
-        let other = await refusal { _ = try await client.addRegion(.with { $0.region = World.third }) }
+        let other = await refusal {
+            _ = try await client.addRegion(.with { $0.region = World.third })
+        }
         let isBusy = other?.reason == "WORKFLOW_IN_PROGRESS"
         let wasQuick = other == nil
         #expect(isBusy || wasQuick)
         try await eventually("both come to rest") {
             try await client.listRegions(.init()).regions.allSatisfy { $0.status == .active }
         }
-        let again = await refusal { _ = try await client.addRegion(.with { $0.region = World.second }) }
+        let again = await refusal {
+            _ = try await client.addRegion(.with { $0.region = World.second })
+        }
         #expect(again?.reason == "REGION_EXISTS")
         await world.end()
     }
@@ -80,9 +84,13 @@ struct RegionWorkflowTests {
         try await world.add(World.second)
         try await world.append(["session/1"], domain: "session", region: World.second)
         let client = try world.administration()
-        let primary = await refusal { _ = try await client.removeRegion(.with { $0.region = World.primary }) }
+        let primary = await refusal {
+            _ = try await client.removeRegion(.with { $0.region = World.primary })
+        }
         #expect(primary?.reason == "ValidationException")
-        let absent = await refusal { _ = try await client.removeRegion(.with { $0.region = World.third }) }
+        let absent = await refusal {
+            _ = try await client.removeRegion(.with { $0.region = World.third })
+        }
         #expect(absent?.reason == "REGION_NOT_FOUND")
         #expect(
             try await client.removeRegion(.with { $0.region = World.second }).status == .removing)
@@ -146,7 +154,8 @@ struct RegionWorkflowTests {
         await world.stop(World.primary)
         try await world.start(World.primary)
         try await eventually("the history has been compacted") {
-            let copy = try await world.log(as: "directory").tail(.with { $0.domains = ["directory"] })
+            let copy = try await world.log(as: "directory").tail(
+                .with { $0.domains = ["directory"] })
             var count = 0
             for try await message in copy { count += message.batch.entries.count }
             return count == 1

@@ -22,7 +22,9 @@ struct LogEngineAppendTests {
         #expect(engine.state.heads.isEmpty)
     }
 
-    @Test("a caller that does not know the newest entry is refused and told", arguments: EngineKind.allCases)
+    @Test(
+        "a caller that does not know the newest entry is refused and told",
+        arguments: EngineKind.allCases)
     func compareAndAppend(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         let engine = try await fixture.primary()
@@ -65,7 +67,9 @@ struct LogEngineAppendTests {
         #expect(engine.state.position(of: .control).sequence == 1)
     }
 
-    @Test("a repeat of a request answers like the first, also after a restart", arguments: EngineKind.allCases)
+    @Test(
+        "a repeat of a request answers like the first, also after a restart",
+        arguments: EngineKind.allCases)
     func repeats(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         var engine = try await fixture.primary()
@@ -79,7 +83,8 @@ struct LogEngineAppendTests {
         #expect(engine.state.position(of: .control).sequence == 2)
     }
 
-    @Test("records over a limit or against a rule are refused whole", arguments: EngineKind.allCases)
+    @Test(
+        "records over a limit or against a rule are refused whole", arguments: EngineKind.allCases)
     func rules(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         let engine = try await fixture.primary()
@@ -101,7 +106,8 @@ struct LogEngineAppendTests {
         #expect(try await engine.read(ReadQuery(stream: .control, after: 0)).entries.count == 1)
     }
 
-    @Test("what was answered is there after the log is opened again", arguments: EngineKind.allCases)
+    @Test(
+        "what was answered is there after the log is opened again", arguments: EngineKind.allCases)
     func durable(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         var engine = try await fixture.primary()

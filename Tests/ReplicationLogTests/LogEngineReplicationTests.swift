@@ -75,7 +75,9 @@ struct LogEngineReplicationTests {
         #expect(replica.state.heads == primary.state.heads)
     }
 
-    @Test("a batch applied twice, or overlapping what is held, changes nothing", arguments: EngineKind.allCases)
+    @Test(
+        "a batch applied twice, or overlapping what is held, changes nothing",
+        arguments: EngineKind.allCases)
     func idempotent(_ kind: EngineKind) async throws {
         let (primary, replica, _) = try await pair(kind)
         let first = try await primary.batch(after: 0, entriesMax: 5)
@@ -88,7 +90,9 @@ struct LogEngineReplicationTests {
         #expect(try await replica.read(ReadQuery(stream: .control, after: 0)).entries.count == 30)
     }
 
-    @Test("a lost batch, another log, another sender and a stale reign are refused", arguments: EngineKind.allCases)
+    @Test(
+        "a lost batch, another log, another sender and a stale reign are refused",
+        arguments: EngineKind.allCases)
     func refused(_ kind: EngineKind) async throws {
         let (primary, replica, _) = try await pair(kind)
         let late = try await primary.batch(after: 6)
@@ -109,7 +113,9 @@ struct LogEngineReplicationTests {
         #expect(replica.state.heads.isEmpty)
     }
 
-    @Test("the compacted log copies to an equal state, with holes only where it says", arguments: EngineKind.allCases)
+    @Test(
+        "the compacted log copies to an equal state, with holes only where it says",
+        arguments: EngineKind.allCases)
     func compaction(_ kind: EngineKind) async throws {
         let (primary, replica, _) = try await pair(kind)
         for version in 2...5 as ClosedRange<UInt64> {
@@ -140,7 +146,9 @@ struct LogEngineReplicationTests {
         #expect(replica.state.digests == primary.state.digests)
     }
 
-    @Test("who was away for longer than tombstones are kept is told to copy again", arguments: EngineKind.allCases)
+    @Test(
+        "who was away for longer than tombstones are kept is told to copy again",
+        arguments: EngineKind.allCases)
     func horizon(_ kind: EngineKind) async throws {
         let (primary, replica, _) = try await pair(kind)
         _ = try await replica.apply(try await primary.batch(after: 0).validated())
@@ -193,7 +201,9 @@ struct LogEngineReplicationTests {
         #expect(earlier == .epochStale)
     }
 
-    @Test("a dropped stream can be copied again; one written here cannot be dropped", arguments: EngineKind.allCases)
+    @Test(
+        "a dropped stream can be copied again; one written here cannot be dropped",
+        arguments: EngineKind.allCases)
     func drop(_ kind: EngineKind) async throws {
         let (primary, replica, _) = try await pair(kind)
         _ = try await replica.apply(try await primary.batch(after: 0).validated())
@@ -221,7 +231,9 @@ struct LogEngineReplicationTests {
         #expect(try await engine.acknowledged().isEmpty)
     }
 
-    @Test("the newest entries of a domain are listed by key, without the deleted", arguments: EngineKind.allCases)
+    @Test(
+        "the newest entries of a domain are listed by key, without the deleted",
+        arguments: EngineKind.allCases)
     func snapshot(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         let engine = try await fixture.primary()

@@ -56,7 +56,9 @@ struct ReceivedBatchTests {
         let changes: [(inout LogEntry) -> Void] = [
             { $0.value = Data("w".utf8) }, { $0.key = "user/9" }, { $0.version = 2 },
             { $0.domain = "permission" }, { $0.writtenAtUs = 1 }, { $0.checksum ^= 1 },
-            { $0.tombstone = true; $0.value = Data() },
+            {
+                $0.tombstone = true; $0.value = Data()
+            },
         ]
         for change in changes {
             var entries = batch().entries

@@ -52,7 +52,9 @@ struct SQLiteFaultTests {
         try await engine.pool.writeWithoutTransaction {
             try $0.execute(sql: "PRAGMA query_only = 1")
         }
-        let refused = await code { _ = try await engine.append(Sample.append([Sample.record("b")])) }
+        let refused = await code {
+            _ = try await engine.append(Sample.append([Sample.record("b")]))
+        }
         #expect(refused == .storageReadOnly)
         #expect(try await engine.read(ReadQuery(stream: .control, after: 0)).entries.count == 1)
         try await engine.pool.writeWithoutTransaction {

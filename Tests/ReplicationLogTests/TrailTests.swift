@@ -18,7 +18,9 @@ struct TrailTests {
         #expect(names == ["Done"])
     }
 
-    @Test("events are looked up by attribute and time, newest first, in pages", arguments: EngineKind.allCases)
+    @Test(
+        "events are looked up by attribute and time, newest first, in pages",
+        arguments: EngineKind.allCases)
     func lookUp(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         let engine = try await fixture.primary()
@@ -42,7 +44,9 @@ struct TrailTests {
         #expect(byID == [bobs[0]])
     }
 
-    @Test("the chain verifies, and links each event to the one before", arguments: EngineKind.allCases)
+    @Test(
+        "the chain verifies, and links each event to the one before", arguments: EngineKind.allCases
+    )
     func intact(_ kind: EngineKind) async throws {
         let fixture = try EngineFixture(kind)
         let engine = try await fixture.primary()

@@ -36,7 +36,8 @@ final class DataKeyBook: Sendable {
             if isGone { wrappedBy.removeAll() }
             for entry in relevant {
                 let slot = Slot(stream: entry.stream, domain: entry.domain, key: entry.key)
-                let record = entry.tombstone
+                let record =
+                    entry.tombstone
                     ? nil : try? StateDataKeyRecord(serializedBytes: entry.value)
                 wrappedBy[slot] = record?.kmsKeyArn
             }

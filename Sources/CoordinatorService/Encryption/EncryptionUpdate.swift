@@ -43,11 +43,12 @@ struct EncryptionUpdate {
             notWrappedBy: update.kmsKeyArn, in: Set(regional + [StreamName.control.text]))
         do {
             if missing.isEmpty {
-                try await finish(.with {
-                    $0 = update
-                    $0.status = .enabled
-                    $0.statusReason = ""
-                })
+                try await finish(
+                    .with {
+                        $0 = update
+                        $0.status = .enabled
+                        $0.statusReason = ""
+                    })
             } else if start.duration(to: .now) > coordinator.settings.timings.encryptionUpdateMax {
                 try await fail(missing)
             }

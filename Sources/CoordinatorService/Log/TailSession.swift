@@ -60,7 +60,8 @@ struct TailSession {
                     message: "A position names no stream.")
             }
             let held = state.streams[name]
-            let isGood = position.sequence == 0
+            let isGood =
+                position.sequence == 0
                 || (position.sequence <= held?.head ?? 0
                     && position.sequence >= held?.purgedThrough ?? 0)
             if !isGood { mustReset = true }

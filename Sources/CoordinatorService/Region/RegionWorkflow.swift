@@ -63,7 +63,9 @@ struct RegionWorkflow {
     }
 
     private func replicateSigningKey(to region: String) async throws {
-        guard let keyID = coordinator.instance.instance?.signingKeyID, !keyID.isEmpty else { return }
+        guard let keyID = coordinator.instance.instance?.signingKeyID, !keyID.isEmpty else {
+            return
+        }
         do {
             _ = try await coordinator.keyManagement(in: coordinator.region).replicateKey(
                 .with {
@@ -121,7 +123,8 @@ struct RegionWorkflow {
     }
 
     private func activate(_ name: String) async throws {
-        try await coordinator.changeInstance(events: [event("AddRegion", name, "ACTIVE")]) { state in
+        try await coordinator.changeInstance(events: [event("AddRegion", name, "ACTIVE")]) {
+            state in
             guard var record = state.regions[name], record.status == .adding else { return [] }
             record.status = .active
             return [try .put(record), .delete(InstanceKey.workflow(name))]

@@ -55,7 +55,8 @@ final class AcknowledgementBook: Sendable {
     func forget(_ region: String) {
         held.withLock { held in
             let subscriptions = held.replicas[region]?.subscriptions ?? 0
-            held.replicas[region] = subscriptions > 0
+            held.replicas[region] =
+                subscriptions > 0
                 ? ReplicaInfo(subscriptions: subscriptions) : nil
             held.unsaved.remove(region)
         }

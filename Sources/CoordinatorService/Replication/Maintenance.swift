@@ -34,7 +34,8 @@ struct Maintenance {
     }
 
     func compact() async throws {
-        let horizon = coordinator.now()
+        let horizon =
+            coordinator.now()
             - coordinator.settings.tombstoneHorizon.components.seconds * 1_000_000
         for stream in coordinator.engine.state.streams.keys {
             while true {

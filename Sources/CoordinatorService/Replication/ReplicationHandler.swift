@@ -54,13 +54,17 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
             let held = coordinator.engine.state.identity
             if let held, held.logID == request.logID, held.primaryRegion == request.primaryRegion,
                 held.epoch == request.epoch
-            { return }
+            {
+                return
+            }
             try await coordinator.engine.establish(
                 LogIdentity(
                     logID: request.logID, region: coordinator.region,
                     primaryRegion: request.primaryRegion, epoch: request.epoch,
                     mayWriteOwnStream: held?.mayWriteOwnStream ?? false))
-            _ = try await coordinator.trail.record([membershipEvent("JoinInstance", sender, request.instance.instanceArn)])
+            _ = try await coordinator.trail.record([
+                membershipEvent("JoinInstance", sender, request.instance.instanceArn)
+            ])
             coordinator.logger.notice(
                 "this Region takes part in an instance",
                 metadata: ["primary": "\(sender)", "instance": "\(request.instance.instanceArn)"])

@@ -126,7 +126,8 @@ private enum PageToken {
 
     /// FNV-1a over the question; no protection, only a check against mistakes.
     private static func trace(of request: TrailLookUpRequest) -> String {
-        let text = "\(request.attributeName)\u{0}\(request.attributeValue)\u{0}"
+        let text =
+            "\(request.attributeName)\u{0}\(request.attributeValue)\u{0}"
             + "\(request.startTimeUs)\u{0}\(request.endTimeUs)"
         let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01b3

@@ -35,7 +35,10 @@ package enum AppendRules {
             }
         }
         guard bytes <= appendBytesMax else {
-            throw LogError(.invalidRecord, "An append holds at most \(appendBytesMax) bytes, \(entryOverheadBytes) a record more.")
+            throw LogError(
+                .invalidRecord,
+                "An append holds at most \(appendBytesMax) bytes, \(entryOverheadBytes) a record more."
+            )
         }
     }
 

@@ -58,8 +58,9 @@ package struct ReceivedBatch: Sendable {
     }
 
     private func checkForm(of entry: LogEntry, at index: Int) throws(LogError) {
-        guard entry.stream == stream, (1...AppendRules.domainBytesMax)
-            .contains(entry.domain.utf8.count)
+        guard entry.stream == stream,
+            (1...AppendRules.domainBytesMax)
+                .contains(entry.domain.utf8.count)
         else {
             throw LogError(.invalidRecord, "An entry does not belong to \(stream).")
         }
@@ -104,7 +105,8 @@ package struct ValidatedBatch: Sendable {
         let head = held?.head ?? 0
         guard batch.after <= head else {
             throw LogError(
-                .gap, "Entries of \(stream) after \(head) are missing: the batch begins after "
+                .gap,
+                "Entries of \(stream) after \(head) are missing: the batch begins after "
                     + "\(batch.after).")
         }
         guard batch.through.sequence > head else { return [] }

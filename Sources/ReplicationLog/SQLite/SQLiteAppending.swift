@@ -113,7 +113,9 @@ extension SQLiteLogEngine {
             let news = try batch.news(for: transaction.state)
             let through = batch.batch.through
             let head = transaction.state.streams[batch.stream]?.head ?? 0
-            guard through.sequence > head else { return transaction.state.position(of: batch.stream) }
+            guard through.sequence > head else {
+                return transaction.state.position(of: batch.stream)
+            }
             return try transaction.withStream(batch.stream) { stream in
                 try self.store(news, in: &stream, transaction)
                 transaction.noteWrite()

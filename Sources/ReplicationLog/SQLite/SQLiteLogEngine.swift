@@ -89,7 +89,8 @@ package final class SQLiteLogEngine: LogEngine {
     func write<R: Sendable>(
         weight: Int, _ body: @escaping @Sendable (SQLiteTransaction) throws -> R
     ) async throws -> R {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<R, any Error>) in
+        try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<R, any Error>) in
             let operation = WriteOperation(
                 weight: weight,
                 perform: { transaction in

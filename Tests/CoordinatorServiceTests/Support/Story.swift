@@ -94,7 +94,8 @@ extension World {
                                 $0.value = Data("value of \(key)".utf8)
                             }
                         }
-                    }).position
+                    }
+                ).position
             } catch let error as RPCError where error.reason == "DOMAIN_ADVANCED" {
                 expected = error.metadata["domain-sequence"].flatMap(UInt64.init) ?? 0
             }
