@@ -31,7 +31,9 @@ struct ConditionTests {
         Case(#"{"StringNotEquals": {"k": "a"}}"#, [:], true),
         Case(#"{"StringEqualsIgnoreCase": {"k": "aB"}}"#, ["k": ["Ab"]], true),
         Case(#"{"StringNotEqualsIgnoreCase": {"k": "aB"}}"#, ["k": ["Ab"]], false),
-        Case(#"{"StringLike": {"k": "sso.*.amazonaws.com"}}"#, ["k": ["sso.eu-west-1.amazonaws.com"]], true),
+        Case(
+            #"{"StringLike": {"k": "sso.*.amazonaws.com"}}"#,
+            ["k": ["sso.eu-west-1.amazonaws.com"]], true),
         Case(#"{"StringLike": {"k": "sso.*.amazonaws.com"}}"#, ["k": ["sso.amazonaws.com"]], false),
         Case(#"{"StringLike": {"k": "a?c"}}"#, ["k": ["aéc"]], true),
         Case(#"{"StringLike": {"k": "a?c"}}"#, ["k": ["ac"]], false),
@@ -57,7 +59,9 @@ struct ConditionTests {
         Case(#"{"DateEquals": {"k": "2026-11-24T00:00:00Z"}}"#, ["k": ["1795478400"]], true),
         Case(#"{"DateEquals": {"k": "2026-11-24"}}"#, ["k": ["2026-11-24T01:00:00+01:00"]], true),
         Case(#"{"DateNotEquals": {"k": "2026-11-24"}}"#, ["k": ["2026-11-25"]], true),
-        Case(#"{"DateLessThan": {"k": "2026-11-24T05:25:00Z"}}"#, ["k": ["2026-11-24T05:24:59.9Z"]], true),
+        Case(
+            #"{"DateLessThan": {"k": "2026-11-24T05:25:00Z"}}"#, ["k": ["2026-11-24T05:24:59.9Z"]],
+            true),
         Case(#"{"DateLessThanEquals": {"k": "2026-11-24"}}"#, ["k": ["2026-11-24"]], true),
         Case(#"{"DateGreaterThan": {"k": "2026-02-28"}}"#, ["k": ["2026-03-01"]], true),
         Case(#"{"DateGreaterThanEquals": {"k": "2026-03-01"}}"#, ["k": ["2026-02-28"]], false),
@@ -71,20 +75,44 @@ struct ConditionTests {
         Case(#"{"BoolIfExists": {"k": "true"}}"#, [:], true),
         Case(#"{"BinaryEquals": {"k": "QUJD"}}"#, ["k": ["QUJD"]], true),
         Case(#"{"BinaryEquals": {"k": "QUJD"}}"#, ["k": ["QUJE"]], false),
-        Case(#"{"IpAddress": {"aws:SourceIp": "10.1.0.0/16"}}"#, ["aws:SourceIp": ["10.1.200.3"]], true),
-        Case(#"{"IpAddress": {"aws:SourceIp": "10.1.0.0/16"}}"#, ["aws:SourceIp": ["10.2.0.1"]], false),
-        Case(#"{"IpAddress": {"aws:SourceIp": "10.1.2.128/25"}}"#, ["aws:SourceIp": ["10.1.2.127"]], false),
+        Case(
+            #"{"IpAddress": {"aws:SourceIp": "10.1.0.0/16"}}"#, ["aws:SourceIp": ["10.1.200.3"]],
+            true),
+        Case(
+            #"{"IpAddress": {"aws:SourceIp": "10.1.0.0/16"}}"#, ["aws:SourceIp": ["10.2.0.1"]],
+            false),
+        Case(
+            #"{"IpAddress": {"aws:SourceIp": "10.1.2.128/25"}}"#, ["aws:SourceIp": ["10.1.2.127"]],
+            false),
         Case(#"{"IpAddress": {"aws:SourceIp": "10.1.2.3"}}"#, ["aws:SourceIp": ["10.1.2.3"]], true),
-        Case(#"{"IpAddress": {"aws:SourceIp": "2001:db8::/32"}}"#, ["aws:SourceIp": ["2001:db8:1::5"]], true),
-        Case(#"{"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}"#, ["aws:SourceIp": ["2001:db8::1"]], false),
-        Case(#"{"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#, ["aws:SourceIp": ["192.0.2.1"]], true),
-        Case(#"{"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#, ["aws:SourceIp": ["10.0.0.1"]], false),
-        Case(#"{"ArnLike": {"k": "arn:aws:sso:::instance/*"}}"#, ["k": ["arn:aws:sso:::instance/ssoins-1"]], true),
-        Case(#"{"ArnEquals": {"k": "arn:aws:*:::instance/1"}}"#, ["k": ["arn:aws:sso:::instance/1"]], true),
-        Case(#"{"ArnLike": {"k": "arn:aws:*:instance/1"}}"#.replacing("*:i", with: "*:::i"), ["k": ["arn:aws:a:b::instance/1"]], false),
+        Case(
+            #"{"IpAddress": {"aws:SourceIp": "2001:db8::/32"}}"#,
+            ["aws:SourceIp": ["2001:db8:1::5"]], true),
+        Case(
+            #"{"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}"#, ["aws:SourceIp": ["2001:db8::1"]],
+            false),
+        Case(
+            #"{"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#, ["aws:SourceIp": ["192.0.2.1"]],
+            true),
+        Case(
+            #"{"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#, ["aws:SourceIp": ["10.0.0.1"]],
+            false),
+        Case(
+            #"{"ArnLike": {"k": "arn:aws:sso:::instance/*"}}"#,
+            ["k": ["arn:aws:sso:::instance/ssoins-1"]], true),
+        Case(
+            #"{"ArnEquals": {"k": "arn:aws:*:::instance/1"}}"#, ["k": ["arn:aws:sso:::instance/1"]],
+            true),
+        Case(
+            #"{"ArnLike": {"k": "arn:aws:*:instance/1"}}"#.replacing("*:i", with: "*:::i"),
+            ["k": ["arn:aws:a:b::instance/1"]], false),
         Case(#"{"ArnLike": {"k": "arn:aws:sso:::instance/*"}}"#, ["k": ["not an arn"]], false),
-        Case(#"{"ArnNotLike": {"k": "arn:aws:sso:::instance/*"}}"#, ["k": ["arn:aws:sso:::instance/1"]], false),
-        Case(#"{"ArnNotEquals": {"k": "arn:aws:sso:::instance/2"}}"#, ["k": ["arn:aws:sso:::instance/1"]], true),
+        Case(
+            #"{"ArnNotLike": {"k": "arn:aws:sso:::instance/*"}}"#,
+            ["k": ["arn:aws:sso:::instance/1"]], false),
+        Case(
+            #"{"ArnNotEquals": {"k": "arn:aws:sso:::instance/2"}}"#,
+            ["k": ["arn:aws:sso:::instance/1"]], true),
         Case(#"{"Null": {"k": "true"}}"#, [:], true),
         Case(#"{"Null": {"k": "true"}}"#, ["k": ["x"]], false),
         Case(#"{"Null": {"k": "false"}}"#, ["k": ["x"]], true),
@@ -108,16 +136,30 @@ struct ConditionTests {
     ]
 
     static let variables = [
-        Case(#"{"StringEquals": {"k": "${aws:username}"}}"#, ["k": ["ada"], "aws:username": ["ada"]], true),
-        Case(#"{"StringEquals": {"k": "${aws:PrincipalTag/Team}"}}"#, ["k": ["x"], "aws:PrincipalTag/team": ["x"]], true),
-        Case(#"{"StringLike": {"k": "home/${aws:username}/*"}}"#, ["k": ["home/ada/f"], "aws:username": ["ada"]], true),
-        Case(#"{"StringLike": {"k": "${aws:username}"}}"#, ["k": ["anything"], "aws:username": ["*"]], false),
+        Case(
+            #"{"StringEquals": {"k": "${aws:username}"}}"#,
+            ["k": ["ada"], "aws:username": ["ada"]], true),
+        Case(
+            #"{"StringEquals": {"k": "${aws:PrincipalTag/Team}"}}"#,
+            ["k": ["x"], "aws:PrincipalTag/team": ["x"]], true),
+        Case(
+            #"{"StringLike": {"k": "home/${aws:username}/*"}}"#,
+            ["k": ["home/ada/f"], "aws:username": ["ada"]], true),
+        Case(
+            #"{"StringLike": {"k": "${aws:username}"}}"#,
+            ["k": ["anything"], "aws:username": ["*"]], false),
         Case(#"{"StringEquals": {"k": "${aws:username}"}}"#, ["k": ["ada"]], false),
         Case(#"{"StringNotEquals": {"k": "${aws:username}"}}"#, ["k": ["ada"]], false),
-        Case(#"{"StringEquals": {"k": "${aws:username}"}}"#, ["k": ["a"], "aws:username": ["a", "b"]], false),
+        Case(
+            #"{"StringEquals": {"k": "${aws:username}"}}"#,
+            ["k": ["a"], "aws:username": ["a", "b"]], false),
         Case(#"{"StringEquals": {"k": "${aws:username, 'none'}"}}"#, ["k": ["none"]], true),
-        Case(#"{"StringEqualsIgnoreCase": {"k": "${aws:username}"}}"#, ["k": ["ADA"], "aws:username": ["ada"]], true),
-        Case(#"{"ArnLike": {"k": "arn:aws:iam::1:user/${aws:username}"}}"#, ["k": ["arn:aws:iam::1:user/ada"], "aws:username": ["ada"]], true),
+        Case(
+            #"{"StringEqualsIgnoreCase": {"k": "${aws:username}"}}"#,
+            ["k": ["ADA"], "aws:username": ["ada"]], true),
+        Case(
+            #"{"ArnLike": {"k": "arn:aws:iam::1:user/${aws:username}"}}"#,
+            ["k": ["arn:aws:iam::1:user/ada"], "aws:username": ["ada"]], true),
     ]
 
     @Test(
@@ -135,7 +177,8 @@ struct ConditionTests {
                  "Action": "kms:*", "Resource": "*",
                  "Condition": {"StringEquals": {"k": "${aws:username}"}}}}
                 """)
-        #expect(!policy.evaluate(service(context: ["k": ["ada"], "aws:username": ["ada"]])).isAllowed)
+        #expect(
+            !policy.evaluate(service(context: ["k": ["ada"], "aws:username": ["ada"]])).isAllowed)
         #expect(policy.evaluate(service(context: ["k": ["${aws:username}"]])).isAllowed)
     }
 }

@@ -33,8 +33,11 @@ struct EvaluationTests {
             try document(deny, Self.anyone).evaluate(service())
                 == .explicitDeny(by: .init(index: 0, sid: "No")))
         #expect(try document(deny, Self.anyone).evaluate(service("x.amazonaws.com")).isAllowed)
-        #expect(try document(deny, Self.anyone).evaluate(service(
-            "sso.amazonaws.com", "kms:Encrypt")).isAllowed)
+        #expect(
+            try document(deny, Self.anyone).evaluate(
+                service(
+                    "sso.amazonaws.com", "kms:Encrypt")
+            ).isAllowed)
     }
 
     @Test("a statement for the account's root leaves the decision to identity policies")

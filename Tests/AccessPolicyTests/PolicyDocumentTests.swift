@@ -28,7 +28,8 @@ struct PolicyDocumentTests {
         ),
         (
             statement(
-                #"{"Effect": "Allow", "Principal": {"Person": "x"}, "Action": "kms:*", "Resource": "*"}"#),
+                #"{"Effect": "Allow", "Principal": {"Person": "x"}, "Action": "kms:*", "Resource": "*"}"#
+            ),
             "Statement[1].Principal.Person"
         ),
         (
@@ -47,7 +48,9 @@ struct PolicyDocumentTests {
             ), "Statement[1].Principal.Service"
         ),
         (
-            statement(#"{"Effect": "Allow", "Principal": "*", "Action": ["kms:*", "Decrypt"], "Resource": "*"}"#),
+            statement(
+                #"{"Effect": "Allow", "Principal": "*", "Action": ["kms:*", "Decrypt"], "Resource": "*"}"#
+            ),
             "Statement[1].Action[1]"
         ),
         (
@@ -55,12 +58,14 @@ struct PolicyDocumentTests {
             "Statement[1].Action"
         ),
         (
-            statement(#"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "key/1"}"#),
+            statement(
+                #"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "key/1"}"#),
             "Statement[1].Resource"
         ),
         (
             statement(
-                #"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*", "Extra": 1}"#),
+                #"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*", "Extra": 1}"#
+            ),
             "Statement[1].Extra"
         ),
         (

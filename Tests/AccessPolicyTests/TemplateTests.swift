@@ -25,7 +25,8 @@ struct TemplateTests {
     @Test("the services may use the key for the instance, and only from the management account")
     func services() {
         for name in ["sso.amazonaws.com", "identitystore.amazonaws.com"] {
-            for action in ["kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptTo"] {
+            for action in ["kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptTo"]
+            {
                 let action = PolicyAction(action)
                 #expect(baseline.evaluate(service(name, action, context: Self.sealing)).isAllowed)
                 var foreign = Self.sealing
@@ -41,7 +42,8 @@ struct TemplateTests {
                     service(name, "kms:DescribeKey", context: ["aws:SourceAccount": [account]])
                 ).isAllowed)
             #expect(
-                !baseline.evaluate(service(name, "kms:DisableKey", context: Self.sealing)).isAllowed)
+                !baseline.evaluate(service(name, "kms:DisableKey", context: Self.sealing)).isAllowed
+            )
         }
         #expect(
             !baseline.evaluate(service("other.amazonaws.com", context: Self.sealing)).isAllowed)
@@ -147,7 +149,8 @@ struct DifferenceTests {
             #"{"Effect": "Allow", "Principal": "*", "Action": "kms:Sign", "Resource": "*"}"#)
         let second = try document(
             #"{"Sid": "A", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"Bool": {"k": "false"}}}"#,
-            #"{"Sid": "C", "Effect": "Deny", "Principal": "*", "Action": "kms:Sign", "Resource": "*"}"#)
+            #"{"Sid": "C", "Effect": "Deny", "Principal": "*", "Action": "kms:Sign", "Resource": "*"}"#
+        )
         let difference = PolicyDifference(from: first, to: second)
         #expect(
             difference.changes == [
@@ -161,7 +164,8 @@ struct DifferenceTests {
                 .removed(
                     statement: "statement 2",
                     json:
-                        #"{"Action":["kms:sign"],"Effect":"Allow","Principal":{"AWS":["*"]},"Resource":["*"]}"#),
+                        #"{"Action":["kms:sign"],"Effect":"Allow","Principal":{"AWS":["*"]},"Resource":["*"]}"#
+                ),
                 .added(
                     statement: "C",
                     json:

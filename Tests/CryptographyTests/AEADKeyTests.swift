@@ -94,7 +94,8 @@ struct AEADKeyTests {
             try other.open(sealed, authenticating: Array("context".utf8))
         }
         // Refusals leave the key usable.
-        #expect(try key.open(sealed, authenticating: Array("context".utf8)) == Array("payload".utf8))
+        #expect(
+            try key.open(sealed, authenticating: Array("context".utf8)) == Array("payload".utf8))
     }
 
     @Test("input that is too short to hold nonce and tag is refused", arguments: [0, 1, 12, 27])

@@ -15,7 +15,8 @@ struct X25519Tests {
             alice.publicKey
                 == hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"))
         #expect(
-            bob.publicKey == hex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"))
+            bob.publicKey == hex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
+        )
         let shared = try alice.sharedSecret(with: bob.publicKey)
         #expect(
             shared.withUnsafeBytes { Array($0) }
@@ -93,7 +94,9 @@ struct P256Tests {
     func malformed() throws {
         let key = try P256PrivateKey()
         #expect(throws: CryptographyError.self) { try P256PublicKey(spki: []) }
-        #expect(throws: CryptographyError.self) { try P256PublicKey(spki: key.publicKey.spki + [0]) }
+        #expect(throws: CryptographyError.self) {
+            try P256PublicKey(spki: key.publicKey.spki + [0])
+        }
         var offCurve = key.publicKey.spki
         offCurve[90] ^= 1
         #expect(throws: CryptographyError.self) { try P256PublicKey(spki: offCurve) }

@@ -121,7 +121,9 @@ struct KeyUseTests {
         }
     }
 
-    @Test("taking the services out of the policy shuts them out at once, putting them back lets them in")
+    @Test(
+        "taking the services out of the policy shuts them out at once, putting them back lets them in"
+    )
     func policyIsInForceAtOnce() async throws {
         let key = try await regions.makeKey()
         let client = try regions.cryptography(service: "directory")

@@ -47,7 +47,9 @@ struct DurabilityTests {
         let active = try #require(regions.module(R.home).administration.ring[key.keyID])
         let material = try #require(active.materials().first).withUnsafeBytes { Data($0) }
         regions.stop(R.home)
-        for name in try FileManager.default.contentsOfDirectory(atPath: regions.dataDirectory(R.home)) {
+        for name in try FileManager.default.contentsOfDirectory(
+            atPath: regions.dataDirectory(R.home))
+        {
             let path = "\(regions.dataDirectory(R.home))/\(name)"
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             #expect(data.range(of: material) == nil, "\(name)")
@@ -155,7 +157,8 @@ struct DurabilityTests {
         #expect(refusal?.code == .resourceExhausted)
         let inMemory = try regions.module(R.home).administration.ring.keyCount
         #expect(try store.contents().keys.count == inMemory)
-        #expect(try await regions.decrypt(regions.encrypt("still works", key.keyID)) == "still works")
+        #expect(
+            try await regions.decrypt(regions.encrypt("still works", key.keyID)) == "still works")
         #expect(regions.trails[R.home]?.names.last == "CreateKey!")
     }
 

@@ -100,7 +100,9 @@ struct ReplicationTests {
             try await regions.replicate(single.keyID)
         }
         let key = try await regions.makeKey()
-        await expectError("ValidationException") { try await regions.replicate(key.keyID, to: R.home) }
+        await expectError("ValidationException") {
+            try await regions.replicate(key.keyID, to: R.home)
+        }
         _ = try await regions.replicate(key.keyID)
         await expectError("UnsupportedOperationException") {
             try await regions.management(R.away).replicateKey(
@@ -111,7 +113,9 @@ struct ReplicationTests {
         }
     }
 
-    @Test("an unreachable Region is named with the remedy, changes nothing, and works when it is back")
+    @Test(
+        "an unreachable Region is named with the remedy, changes nothing, and works when it is back"
+    )
     func unreachable() async throws {
         let regions = try TestRegions()
         let key = try await regions.makeKey()

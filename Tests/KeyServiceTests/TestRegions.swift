@@ -79,7 +79,8 @@ final class TestRegions: Sendable {
     static let third = "us-east-1"
 
     init(_ regions: [String] = [home, away]) throws {
-        directory = FileManager.default.temporaryDirectory
+        directory =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("keys-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
@@ -231,7 +232,8 @@ let instanceContext = ["aws:sso:instance-arn": "arn:aws:sso:::instance/ssoins-12
 /// Expects an error with a reason, and returns it.
 @discardableResult
 func expectError(
-    _ reason: String, _ code: RPCError.Code? = nil, sourceLocation: SourceLocation = #_sourceLocation,
+    _ reason: String, _ code: RPCError.Code? = nil,
+    sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () async throws -> some Any
 ) async -> RPCError? {
     do {

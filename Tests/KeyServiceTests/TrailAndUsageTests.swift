@@ -18,7 +18,9 @@ struct TrailAndUsageTests {
         let key = try await regions.makeKey()
         let trail = try #require(regions.trails[R.home])
         trail.setBroken(true)
-        await expectError("TRAIL_UNAVAILABLE", .unavailable) { try await regions.disable(key.keyID) }
+        await expectError("TRAIL_UNAVAILABLE", .unavailable) {
+            try await regions.disable(key.keyID)
+        }
         await expectError("TRAIL_UNAVAILABLE") { try await regions.makeKey() }
         #expect(try await regions.describe(key.keyID).keyState == .enabled)
         #expect(try regions.module(R.home).administration.ring.keyCount == 1)

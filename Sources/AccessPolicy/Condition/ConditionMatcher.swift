@@ -43,7 +43,8 @@ enum ConditionMatcher: Sendable {
         case .numeric(let comparison, _):
             self = .numeric(comparison, try each("a number", Self.number))
         case .date(let comparison, _):
-            self = .date(comparison, try each("a date such as 2026-11-24T05:25:00Z", PolicyDate.parse))
+            self = .date(
+                comparison, try each("a date such as 2026-11-24T05:25:00Z", PolicyDate.parse))
         case .bool: self = .bool(try each("true or false", Self.bool))
         case .binary: self = .binary(try each("Base64", Self.binary))
         case .address: self = .address(try each("an IP address or CIDR block", AddressRange.init))

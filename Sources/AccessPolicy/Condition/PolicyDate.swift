@@ -26,7 +26,9 @@ enum PolicyDate {
         seconds += Double(second)
         guard take(".", &rest) else { return seconds }
         let fraction = rest.prefix { $0.isASCII && $0.isNumber }
-        guard (1...9).contains(fraction.count), let value = Double("0.\(fraction)") else { return nil }
+        guard (1...9).contains(fraction.count), let value = Double("0.\(fraction)") else {
+            return nil
+        }
         rest = rest.dropFirst(fraction.count)
         return seconds + value
     }
@@ -49,7 +51,9 @@ enum PolicyDate {
 
     private static func digits(_ rest: inout Substring, _ count: Int) -> Int? {
         let head = rest.prefix(count)
-        guard head.count == count, head.allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
+        guard head.count == count, head.allSatisfy({ $0.isASCII && $0.isNumber }) else {
+            return nil
+        }
         rest = rest.dropFirst(count)
         return Int(head)
     }

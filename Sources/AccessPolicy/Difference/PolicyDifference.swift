@@ -1,7 +1,7 @@
 /// How two policy documents differ, statement by statement.
 ///
-/// Statements belong together by Sid, else by content. Order, and a string in place of a list of one,
-/// make no difference; neither does the case of actions.
+/// Statements belong together by Sid, else by content. Order, and a string in place of a list of
+/// one, make no difference; neither does the case of actions.
 package struct PolicyDifference: Sendable, Equatable {
     /// One element of a statement with another value.
     package struct ElementChange: Sendable, Equatable {
@@ -47,7 +47,8 @@ package struct PolicyDifference: Sendable, Equatable {
             let partner = rest.firstIndex { statement.sid != nil && $0.sid == statement.sid }
             if let partner {
                 let elements = statement.changes(to: rest.remove(at: partner))
-                changes.append((index, .changed(statement: statement.name(index), elements: elements)))
+                changes.append(
+                    (index, .changed(statement: statement.name(index), elements: elements)))
             } else {
                 let name = statement.name(index)
                 changes.append((index, .removed(statement: name, json: statement.json)))

@@ -134,7 +134,8 @@ struct StatementParser {
             return try values.enumerated().map { index, element in
                 guard case .string(let text) = element else {
                     throw PolicyError(
-                        path: "\(path)[\(index)]", message: "expected a string, found \(element.kind)")
+                        path: "\(path)[\(index)]",
+                        message: "expected a string, found \(element.kind)")
                 }
                 return (text, "\(path)[\(index)]")
             }

@@ -1,9 +1,9 @@
 extension PolicyDocument {
     /// Decides on a request: an explicit deny wins, then an allow, else it is denied.
     ///
-    /// A principal that is named only by its account (`arn:aws:iam::<account>:root`) is allowed when its
-    /// own identity policies allow the action too. A principal of another account than the resource's
-    /// needs both in every case.
+    /// A principal that is named only by its account (`arn:aws:iam::<account>:root`) is allowed
+    /// when its own identity policies allow the action too. A principal of another account than the
+    /// resource's needs both in every case.
     package func evaluate(_ request: PolicyRequest) -> PolicyDecision {
         for statement in denies where applies(statement, to: request) != nil {
             return .explicitDeny(by: statement.reference)
@@ -23,7 +23,8 @@ extension PolicyDocument {
     ) -> PolicyDecision {
         evaluate(
             PolicyRequest(
-                principal: caller, action: "kms:PutKeyPolicy", resource: resource, context: context))
+                principal: caller, action: "kms:PutKeyPolicy", resource: resource, context: context)
+        )
     }
 
     private func applies(

@@ -16,7 +16,8 @@ extension PolicyDocument {
         }
         let met = onResource.filter { $0.failedCondition(request.context) == nil }
         if let delegating = met.first {
-            return "statement \(delegating.name) leaves the decision to the caller's account, whose "
+            return
+                "statement \(delegating.name) leaves the decision to the caller's account, whose "
                 + "identity policies do not allow \(request.action.name) to \(request.principal.name)"
         }
         let reasons = onResource.prefix(3).compactMap { statement in

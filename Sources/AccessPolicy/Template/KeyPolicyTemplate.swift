@@ -126,7 +126,8 @@ enum KeyPolicyTemplate {
         guard PrincipalMatcher.isAccountID(account) else {
             throw PolicyError(path: "account", message: "an account ID has 12 digits")
         }
-        let isWord = !partition.isEmpty
+        let isWord =
+            !partition.isEmpty
             && partition.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x2D }
         guard isWord else {
             throw PolicyError(path: "partition", message: "expected a partition such as aws")
@@ -135,7 +136,8 @@ enum KeyPolicyTemplate {
 
     static func check(organization: String) throws {
         let tail = organization.utf8.dropFirst(2)
-        let isTail = (10...32).contains(tail.count)
+        let isTail =
+            (10...32).contains(tail.count)
             && tail.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
         guard organization.hasPrefix("o-"), isTail else {
             throw PolicyError(

@@ -3,8 +3,8 @@ import COpenSSL
 /// A key for AES-256-GCM (NIST SP 800-38D) that is quick for many small messages.
 ///
 /// The key schedule is computed once and kept in pooled contexts, so that an operation costs one
-/// nonce set-up and the data itself. Safe to use from any number of threads. A key must not seal more
-/// than 2^32 messages with random nonces.
+/// nonce set-up and the data itself. Safe to use from any number of threads. A key must not seal
+/// more than 2^32 messages with random nonces.
 package final class AEADKey: Sendable {
     package static let keyByteCount = 32
     package static let nonceByteCount = 12
@@ -68,7 +68,8 @@ package final class AEADKey: Sendable {
 
     /// Opens into the caller's memory what `seal(_:nonce:authenticating:into:)` made.
     ///
-    /// - Parameter output: exactly 16 bytes shorter than `sealed`; zeroed when authentication fails.
+    /// - Parameter output: exactly 16 bytes shorter than `sealed`; zeroed when authentication
+    ///   fails.
     /// - Throws: `invalidInput`, `authenticationFailed`.
     package func open(
         _ sealed: UnsafeRawBufferPointer, nonce: UnsafeRawBufferPointer,

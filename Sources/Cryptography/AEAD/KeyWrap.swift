@@ -1,7 +1,7 @@
 /// Wrapping of one secret under another, bound to a context.
 ///
-/// The layout is that of `AEADKey.seal(_:authenticating:)`. The context says what the secret is for; a
-/// wrapped secret that is moved to another place does not unwrap there.
+/// The layout is that of `AEADKey.seal(_:authenticating:)`. The context says what the secret is
+/// for; a wrapped secret that is moved to another place does not unwrap there.
 package enum KeyWrap {
     /// Wraps `secret` under `key`.
     package static func wrap(

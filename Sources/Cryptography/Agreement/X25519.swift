@@ -31,7 +31,8 @@ package final class X25519PrivateKey: @unchecked Sendable {
 
     private init(adopting key: OpaquePointer) throws {
         self.key = key
-        publicKey = try [UInt8](unsafeUninitializedCapacity: Self.byteCount) { output, initialized in
+        publicKey = try [UInt8](unsafeUninitializedCapacity: Self.byteCount) {
+            output, initialized in
             var count = Self.byteCount
             guard EVP_PKEY_get_raw_public_key(key, output.baseAddress, &count) == 1 else {
                 throw CryptographyError.openSSL("read an X25519 public key")

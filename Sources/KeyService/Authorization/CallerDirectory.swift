@@ -1,8 +1,8 @@
 import AccessPolicy
 import RPC
 
-/// Turns peers into callers. Services of this Region are AWS service principals, operators are users
-/// of the management account with the identity policies of their roles.
+/// Turns peers into callers. Services of this Region are AWS service principals, operators are
+/// users of the management account with the identity policies of their roles.
 struct CallerDirectory: Sendable {
     private let configuration: KeyServiceConfiguration
     private let services: [String: Caller]
@@ -31,7 +31,8 @@ struct CallerDirectory: Sendable {
             })
     }
 
-    /// The caller behind a peer. A service of another Region, or one that has no use for keys, is nobody.
+    /// The caller behind a peer. A service of another Region, or one that has no use for keys, is
+    /// nobody.
     func caller(_ peer: PeerIdentity) throws -> Caller {
         switch peer {
         case .service(let name, configuration.region):

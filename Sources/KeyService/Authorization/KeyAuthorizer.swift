@@ -13,9 +13,11 @@ struct KeyAuthorizer: Sendable {
         _ caller: Caller, _ action: PolicyAction, on key: ActiveKey,
         keys: PolicyContext.Layer = [:]
     ) -> PolicyDecision {
-        decide(caller, action, arn: key.arn, policy: key.policy, layers: [
-            keys, key.conditionKeys, caller.conditionKeys,
-        ])
+        decide(
+            caller, action, arn: key.arn, policy: key.policy,
+            layers: [
+                keys, key.conditionKeys, caller.conditionKeys,
+            ])
     }
 
     /// - Throws: AccessDeniedException, naming what is missing.

@@ -1,4 +1,5 @@
-/// The policy of keys that the system makes for itself: its services use them, the account may look.
+/// The policy of keys that the system makes for itself: its services use them, the account may
+/// look.
 enum ServiceKeyPolicy {
     static func document(account: String) -> String {
         """

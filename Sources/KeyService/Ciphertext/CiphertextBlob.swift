@@ -2,11 +2,13 @@ import Cryptography
 import Foundation
 import RPC
 
-/// What Encrypt and GenerateDataKey return: all that Decrypt in any Region of the key needs to know.
+/// What Encrypt and GenerateDataKey return: all that Decrypt in any Region of the key needs to
+/// know.
 ///
 /// Layout: one byte of version (1), one of length and the key ID, 16 bytes of material ID, then
-/// nonce, ciphertext and tag of AES-256-GCM. Everything before the nonce, and the encryption context,
-/// is authenticated. A multi-Region key has the same ID everywhere, so nothing here names a Region.
+/// nonce, ciphertext and tag of AES-256-GCM. Everything before the nonce, and the encryption
+/// context, is authenticated. A multi-Region key has the same ID everywhere, so nothing here names
+/// a Region.
 struct CiphertextBlob {
     static let byteCountMax = 6144
     static let materialIDByteCount = 16

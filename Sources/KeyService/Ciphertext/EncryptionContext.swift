@@ -1,7 +1,8 @@
 import AccessPolicy
 import RPC
 
-/// The encryption context of a request: pairs that ciphertext is bound to and policies may ask about.
+/// The encryption context of a request: pairs that ciphertext is bound to and policies may ask
+/// about.
 struct EncryptionContext: Sendable {
     static let byteCountMax = 8192
     static let pairCountMax = 64
@@ -20,7 +21,8 @@ struct EncryptionContext: Sendable {
             return
         }
         guard pairs.count <= Self.pairCountMax else {
-            throw RPCError.validation("An encryption context has at most \(Self.pairCountMax) pairs.")
+            throw RPCError.validation(
+                "An encryption context has at most \(Self.pairCountMax) pairs.")
         }
         let sorted = pairs.map { (Array($0.key.utf8), Array($0.value.utf8), $0) }
             .sorted { $0.0.lexicographicallyPrecedes($1.0) }

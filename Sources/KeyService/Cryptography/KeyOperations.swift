@@ -16,7 +16,8 @@ struct KeyOperations: Sendable {
     func encrypt(_ request: KeysEncryptRequest, _ caller: Caller) throws -> KeysEncryptResponse {
         guard (1...Self.plaintextByteCountMax).contains(request.plaintext.count) else {
             throw RPCError.validation(
-                "A plaintext has 1 to \(Self.plaintextByteCountMax) bytes; use a data key for more.")
+                "A plaintext has 1 to \(Self.plaintextByteCountMax) bytes; use a data key for more."
+            )
         }
         let context = try EncryptionContext(request.encryptionContext)
         let key = try ring.key(request.keyID, .related)

@@ -4,7 +4,8 @@ import Logging
 import RPC
 import ServiceKit
 
-/// The one way in which keys change: checked, recorded in the trail, committed, then seen in memory.
+/// The one way in which keys change: checked, recorded in the trail, committed, then seen in
+/// memory.
 struct KeyAdministration: Sendable {
     /// A change that passed all checks. Nothing has happened yet.
     struct Prepared<Value: Sendable> {
@@ -31,8 +32,8 @@ struct KeyAdministration: Sendable {
 
     /// Performs a change for a caller.
     ///
-    /// The event is on disk before the change takes effect; when it cannot be recorded, nothing happens.
-    /// A refused change is recorded with its error as well, as far as possible.
+    /// The event is on disk before the change takes effect; when it cannot be recorded, nothing
+    /// happens. A refused change is recorded with its error as well, as far as possible.
     ///
     /// - Parameter prepare: all checks; runs alone, and nothing changes between it and the commit.
     /// - Throws: what `prepare` and the store throw, UNAVAILABLE TRAIL_UNAVAILABLE.
@@ -136,7 +137,8 @@ extension KeyAdministration {
     ) throws -> String {
         do {
             let text =
-                try json.isEmpty ? DefaultKeyPolicy.document(account: configuration.accountID) : json
+                try json.isEmpty
+                ? DefaultKeyPolicy.document(account: configuration.accountID) : json
             let policy = try PolicyDocument(json: text)
             guard !bypassesLockoutCheck else { return text }
             let decision = authorizer.lockoutCheck(policy, caller, arn: arn)

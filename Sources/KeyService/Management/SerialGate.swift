@@ -1,6 +1,7 @@
 import RPC
 
-/// Lets one change at a time through, in the order of asking, also across the waits inside a change.
+/// Lets one change at a time through, in the order of asking, also across the waits inside a
+/// change.
 actor SerialGate {
     private static let waiterCountMax = 256
 

@@ -53,7 +53,8 @@ extension ActiveKey {
     /// Keys of the system itself stay as they are.
     func requireCustomerManaged(_ operation: String) throws {
         guard !stored.isServiceManaged else {
-            throw RPCError.unsupported("\(operation) is not possible for \(arn), a key of the system.")
+            throw RPCError.unsupported(
+                "\(operation) is not possible for \(arn), a key of the system.")
         }
     }
 

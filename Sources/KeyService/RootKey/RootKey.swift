@@ -2,8 +2,8 @@ package import Cryptography
 
 /// The key under which a Region's key material is kept at rest.
 ///
-/// The only thing in a Region that unwraps stored material. A file by default; a token over PKCS #11
-/// or a cloud's KMS fit behind the same two calls.
+/// The only thing in a Region that unwraps stored material. A file by default; a token over PKCS
+/// #11 or a cloud's KMS fit behind the same two calls.
 package protocol RootKey: Sendable {
     /// Wraps `secret`, bound to `context`.
     func wrap(_ secret: SecretBytes, context: [UInt8]) throws -> [UInt8]

@@ -28,7 +28,8 @@ enum RootKeyFile {
         return try SecretBytes(count: count) { output in
             var done = 0
             while done < count {
-                let got = Foundation.read(descriptor, output.baseAddress.map { $0 + done }, count - done)
+                let got = Foundation.read(
+                    descriptor, output.baseAddress.map { $0 + done }, count - done)
                 if got < 0, errno == EINTR { continue }
                 guard got > 0 else { throw failure("read", path) }
                 done += got
@@ -49,7 +50,8 @@ enum RootKeyFile {
             try contents.withUnsafeBytes { bytes in
                 var done = 0
                 while done < bytes.count {
-                    let put = write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+                    let put = write(
+                        descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
                     if put < 0, errno == EINTR { continue }
                     guard put > 0 else { throw failure("write", temporary) }
                     done += put
@@ -66,7 +68,8 @@ enum RootKeyFile {
         unlink(temporary)
         guard linked == 0 else {
             throw RootKeyError(
-                code: .unreadable, message: "cannot make \(path): \(String(cString: strerror(linkError)))")
+                code: .unreadable,
+                message: "cannot make \(path): \(String(cString: strerror(linkError)))")
         }
         try synchronizeDirectory(of: path)
     }

@@ -2,8 +2,8 @@ package import Cryptography
 
 /// A root key in a file that only its owner can read, with a passphrase on top if there is one.
 ///
-/// Layout: "PRK1", one byte of kind, then for kind 0 the 32 bytes of the key; for kind 1 the
-/// scrypt cost (log2 N, r, p, one byte each), 16 bytes of salt and the key sealed by AES-256-GCM with the
+/// Layout: "PRK1", one byte of kind, then for kind 0 the 32 bytes of the key; for kind 1 the scrypt
+/// cost (log2 N, r, p, one byte each), 16 bytes of salt and the key sealed by AES-256-GCM with the
 /// derived key, the bytes before it being associated data.
 package struct SealedFileRootKey: RootKey {
     private static let magic = Array("PRK1".utf8)
@@ -25,7 +25,8 @@ package struct SealedFileRootKey: RootKey {
             guard mayCreate else {
                 throw RootKeyError(
                     code: .missing,
-                    message: "\(path) is not there, but stored keys need it; restore it from backup")
+                    message: "\(path) is not there, but stored keys need it; restore it from backup"
+                )
             }
             secret = try Random.secret(AEADKey.keyByteCount)
             try RootKeyFile.create(path, contents: Self.seal(secret, passphrase))
@@ -100,7 +101,8 @@ package struct SealedFileRootKey: RootKey {
     ) throws -> AEADKey {
         let start = magic.count + 1
         guard header[start] < 32 else {
-            throw RootKeyError(code: .malformed, message: "the file asks for too costly a derivation")
+            throw RootKeyError(
+                code: .malformed, message: "the file asks for too costly a derivation")
         }
         let cost = Scrypt.Cost(
             n: 1 << UInt64(header[start]), r: UInt64(header[start + 1]),

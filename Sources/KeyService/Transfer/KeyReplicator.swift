@@ -34,7 +34,9 @@ struct KeyReplicator: Sendable {
             let (key, policy) = try check(request, caller)
             return .init(
                 resource: key.arn,
-                response: ["replicaKeyArn": configuration.arn(keyID: key.stored.keyID, region: region)]
+                response: [
+                    "replicaKeyArn": configuration.arn(keyID: key.stored.keyID, region: region)
+                ]
             ) { (key, policy) }
         }
         do {

@@ -115,7 +115,9 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
                 transferred.primaryRegion == offer.sourceRegion,
                 transferred.replicaRegions.contains(configuration.region),
                 (1...Self.materialCountMax).contains(transferred.materials.count)
-            else { throw RPCError.validation("The transferred key is not the one that was offered.") }
+            else {
+                throw RPCError.validation("The transferred key is not the one that was offered.")
+            }
             let materials = try transferred.materials.enumerated().map { index, sealed in
                 let material = try envelope.openMaterial(sealed, index: index)
                 guard KeyMaterial.check(material, transferred.keySpec) else {

@@ -3,7 +3,8 @@ import Logging
 import RPC
 import Synchronization
 
-/// Tells related keys in other Regions what changed: the list of replicas, or that a replica is gone.
+/// Tells related keys in other Regions what changed: the list of replicas, or that a replica is
+/// gone.
 ///
 /// What could not be delivered stays and is tried again by the next call.
 final class ReplicaSynchronizer: Sendable {
@@ -50,7 +51,8 @@ final class ReplicaSynchronizer: Sendable {
         outstanding.withLock { $0.changed.isEmpty && $0.departures.isEmpty }
     }
 
-    /// Sends what is outstanding. A Region that does not answer is left alone for the rest of the call.
+    /// Sends what is outstanding. A Region that does not answer is left alone for the rest of the
+    /// call.
     func synchronize() async {
         let (changed, departures) = outstanding.withLock { ($0.changed, $0.departures) }
         var unreachable: Set<String> = []

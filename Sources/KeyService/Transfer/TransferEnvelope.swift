@@ -7,9 +7,9 @@ import SwiftProtobuf
 /// The wrapping of a key on its way to another Region.
 ///
 /// Both sides derive one AES-256-GCM key by HKDF-SHA-256 from their X25519 agreement, bound to both
-/// public keys, the transfer ID, both Regions and the key ID. Each version of the material is sealed
-/// under it on its own, so that it is in the clear in secure heaps only, and the whole once more
-/// together with the replica's properties as associated data.
+/// public keys, the transfer ID, both Regions and the key ID. Each version of the material is
+/// sealed under it on its own, so that it is in the clear in secure heaps only, and the whole once
+/// more together with the replica's properties as associated data.
 struct TransferEnvelope {
     /// What both sides know about a transfer.
     struct Terms: Sendable {
@@ -47,7 +47,9 @@ struct TransferEnvelope {
     }
 
     /// Puts the transferred key into a request that has its other properties already.
-    func seal(_ transferred: KeysTransferredKey, into request: inout KeysImportReplicaRequest) throws {
+    func seal(_ transferred: KeysTransferredKey, into request: inout KeysImportReplicaRequest)
+        throws
+    {
         let bytes: [UInt8] = try transferred.serializedBytes()
         let sealed = try key.seal(bytes, authenticating: Self.associatedData(request))
         request.nonce = Data(sealed[..<AEADKey.nonceByteCount])

@@ -42,8 +42,8 @@ final class TransferOffers: Sendable {
 
     /// Takes an offer, which nobody can take again.
     ///
-    /// - Throws: FAILED_PRECONDITION TRANSFER_NOT_OPEN when it is unknown, used, expired or was made
-    ///   for another Region.
+    /// - Throws: FAILED_PRECONDITION TRANSFER_NOT_OPEN when it is unknown, used, expired or was
+    ///   made for another Region.
     func take(_ transferID: String, sourceRegion: String) throws -> Offer {
         let offer = offers.withLock { $0.removeValue(forKey: transferID) }
         guard let offer, offer.expiresAtMicroseconds > now(), offer.sourceRegion == sourceRegion

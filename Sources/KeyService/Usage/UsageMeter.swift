@@ -4,7 +4,8 @@ import RPC
 import Synchronization
 
 /// Counts requests per key, principal, operation and month. Counting is in memory; a batch goes to
-/// the store every few seconds, so a killed process loses a few seconds of figures and nothing else.
+/// the store every few seconds, so a killed process loses a few seconds of figures and nothing
+/// else.
 final class UsageMeter: Sendable {
     private struct Entry: Hashable {
         let keyID: String
@@ -84,7 +85,9 @@ final class UsageMeter: Sendable {
         } catch {
             pending.withLock { pending in
                 pending.merge(batch) { kept, lost in
-                    Count(requests: kept.requests + lost.requests, refused: kept.refused + lost.refused)
+                    Count(
+                        requests: kept.requests + lost.requests,
+                        refused: kept.refused + lost.refused)
                 }
             }
             throw error
