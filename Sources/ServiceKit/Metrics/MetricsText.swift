@@ -17,8 +17,15 @@ struct MetricsText {
 
     /// Backslash, quote and line feed, as the format asks.
     static func escaped(_ value: String) -> String {
-        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-            .replacing("\n", with: "\\n")
+        var result = String.UnicodeScalarView()
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\", "\"": result.append(contentsOf: ["\\", scalar])
+            case "\n": result.append(contentsOf: ["\\", "n"])
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
     }
 
     /// Calls per method, peer and status, their durations, and connections.

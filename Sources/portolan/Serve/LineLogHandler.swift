@@ -47,8 +47,18 @@ struct LineLogHandler: LogHandler {
         return "\"\(text.replacing("\"", with: "\\\""))\""
     }
 
+    /// By Unicode scalar: a carriage return and a line feed together are one character.
     private static func escaped(_ value: String) -> String {
-        value.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
-            .replacing("\r", with: "\\r")
+        var result = String.UnicodeScalarView()
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+            case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+            case "\r": result.append(contentsOf: "\\r".unicodeScalars)
+            case _ where scalar.properties.generalCategory == .control: result.append(" ")
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
     }
 }
