@@ -30,7 +30,7 @@ struct SessionPages: Sendable {
             region = session.region
             started = Display.time(microseconds: session.createdAtUs)
             ends = Display.time(microseconds: session.expiresAtUs)
-            address = session.sourceIpAddress
+            address = session.sourceIpAddress.isEmpty ? "–" : session.sourceIpAddress
             isLive = !session.revoked
             (state, tone) = session.revoked ? ("Ended", "warn") : ("Live", "good")
         }

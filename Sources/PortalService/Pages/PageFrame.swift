@@ -71,9 +71,13 @@ enum Display {
         case ..<0: "unknown"
         case ..<1_000: "\(milliseconds) ms"
         case ..<60_000: "\(milliseconds / 1_000) s"
-        case ..<3_600_000: "\(milliseconds / 60_000) min \(milliseconds / 1_000 % 60) s"
-        default: "\(milliseconds / 3_600_000) h \(milliseconds / 60_000 % 60) min"
+        case ..<3_600_000: pair(milliseconds / 60_000, "min", milliseconds / 1_000 % 60, "s")
+        default: pair(milliseconds / 3_600_000, "h", milliseconds / 60_000 % 60, "min")
         }
+    }
+
+    private static func pair(_ big: Int64, _ bigUnit: String, _ small: Int64, _ unit: String) -> String {
+        small == 0 ? "\(big) \(bigUnit)" : "\(big) \(bigUnit) \(small) \(unit)"
     }
 
     /// "12,345".
