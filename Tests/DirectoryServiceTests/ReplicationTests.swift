@@ -64,7 +64,7 @@ struct ReplicationTests {
                 let error = await failure {
                     try await replica.get(
                         created.user.userID, atLeast: created.position,
-                        timeout: .milliseconds(300))
+                        timeout: .seconds(2))
                 }
                 #expect(error?.code == .unavailable)
                 #expect(error?.reason == "NOT_REPLICATED_YET")

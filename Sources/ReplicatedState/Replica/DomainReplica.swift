@@ -59,7 +59,8 @@ package final class DomainReplica<State: DomainState>: Sendable {
     /// Throws: UNAVAILABLE NOT_REPLICATED_YET, and the status' error when not open.
     package func wait(for position: LogPosition, until deadline: Deadline) async throws {
         guard !covers(position) else { return }
-        let end = Deadline.after(min(deadline.remaining * 9 / 10, .seconds(60)))
+        let remaining = deadline.remaining
+        let end = Deadline.after(remaining - min(remaining / 4, .milliseconds(500)))
         let isMet = try await progressed.wait(until: end) { [self] in
             covers(position) || !status.isOpen
         }

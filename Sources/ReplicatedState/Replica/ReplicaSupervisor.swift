@@ -68,7 +68,9 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
                     "reason": "\(closure.error.reason)", "message": "\(closure.error.message)",
                 ])
         }
-        for _ in 0..<10 {
+        // A KMS key that is not in this Region at all: a newer wrapping is probably on its way.
+        let attempts = closure.error.reason == "NotFoundException" ? 1 : 10
+        for _ in 0..<attempts {
             try await Task.sleep(for: replica.settings.keyRetryDelay)
             guard let dataKey = closure.dataKey, replica.instance.current == snapshot else { return }
             do {

@@ -116,6 +116,8 @@ struct TailSession<State: DomainState>: Sendable {
     private func takeDataKey(_ entry: LogEntry) async throws {
         let id = String(entry.key.dropFirst(HeldDataKey.keyPrefix.count))
         guard !entry.tombstone else { return replica.ring.remove(id) }
+        // A newer wrapping of the same key may have been found ahead of its place.
+        if let version = replica.ring.version(id), version > entry.version { return }
         guard let record = try? StateDataKeyRecord(serializedBytes: entry.value),
             record.dataKeyID == id
         else { throw closure(entry, "is no data key record") }
@@ -127,8 +129,31 @@ struct TailSession<State: DomainState>: Sendable {
                     record: record, version: entry.version, stream: entry.stream,
                     domain: entry.domain, key: replica.ring.key(id) ?? key, checkedAt: start))
         } catch let error as RPCError where error.isKeyRefusal {
-            throw ReplicaClosure(refusedKey: record, error)
+            guard let newer = try await newerWrapping(of: entry) else {
+                throw ReplicaClosure(refusedKey: record, error)
+            }
+            try await takeDataKey(newer)
         }
+    }
+
+    /// The newest entry of a data key, when the log holds one after this entry. A log that is not
+    /// compacted yet still shows wrappings by KMS keys that this Region never had.
+    private func newerWrapping(of entry: LogEntry) async throws -> LogEntry? {
+        var newest: LogEntry?
+        for try await message in try await replica.clients.log.tail(
+            request(follow: false), options: CallOptions(timeout: .seconds(600)))
+        {
+            guard case .batch(let batch) = message.kind, batch.stream == entry.stream else {
+                continue
+            }
+            for other in batch.entries
+            where other.key == entry.key && other.domain == entry.domain
+                && other.version > (newest ?? entry).version
+            {
+                newest = other
+            }
+        }
+        return newest
     }
 
     /// Reads the log once more for its data keys: after a compaction a data key that was wrapped

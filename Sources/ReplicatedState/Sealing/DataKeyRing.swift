@@ -34,6 +34,9 @@ final class DataKeyRing: Sendable {
 
     func key(_ id: String) -> SealingKey? { held.withLock { $0[id]?.key } }
 
+    /// Version of the record that a key was opened from; nil when it is not held.
+    func version(_ id: String) -> UInt64? { held.withLock { $0[id]?.version } }
+
     func holds(_ id: String) -> Bool { held.withLock { $0[id] != nil } }
 
     func insert(_ key: HeldDataKey) { held.withLock { $0[key.record.dataKeyID] = key } }
