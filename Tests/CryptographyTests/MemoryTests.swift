@@ -1,4 +1,5 @@
 import Cryptography
+import Foundation
 import Testing
 
 @Suite("Secrets in memory", .serialized)
@@ -12,15 +13,40 @@ struct MemoryTests {
         #expect(secret.count == 1 << 16)
     }
 
-    @Test("a secret larger than the heap is an error, not a crash")
-    func exhausted() throws {
-        var held: [SecretBytes] = []
-        let error = #expect(throws: CryptographyError.self) {
-            for _ in 0..<5 { held.append(try SecretBytes(count: 1 << 20) { _ in }) }
+    // In a process of its own, since the heap is one per process and others use it meanwhile.
+    @Test("a heap that is full is an error, not a crash, and serves again when there is room")
+    func exhausted() async {
+        await #expect(processExitsWith: .success) {
+            try SecureHeap.start(byteCount: 1 << 16)
+            var held: [SecretBytes] = []
+            let error = #expect(throws: CryptographyError.self) {
+                for _ in 0..<17 { held.append(try SecretBytes(count: 1 << 12) { _ in }) }
+            }
+            #expect(error?.code == .outOfSecureMemory)
+            #expect(held.count >= 8)
+            held.removeAll()
+            #expect(throws: Never.self) { try SecretBytes(count: 1 << 12) { _ in } }
         }
-        #expect(error?.code == .outOfSecureMemory)
-        held.removeAll()
-        #expect(throws: Never.self) { try SecretBytes(count: 1 << 20) { _ in } }
+    }
+
+    @Test("core dumps can be switched off")
+    func coreDumps() async {
+        await #expect(processExitsWith: .success) {
+            #expect(SecureHeap.disableCoreDumps())
+            let limits = try String(contentsOfFile: "/proc/self/limits", encoding: .utf8)
+            let line = limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
+            #expect(line?.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"])
+        }
+    }
+
+    @Test("a heap of a size that OpenSSL cannot make is refused", arguments: [0, 1000, 1 << 15])
+    func heapSizes(byteCount: Int) async {
+        await #expect(processExitsWith: .success) { [byteCount] in
+            let error = #expect(throws: CryptographyError.self) {
+                try SecureHeap.start(byteCount: byteCount)
+            }
+            #expect(error?.code == .invalidInput)
+        }
     }
 
     @Test("sizes outside 1 byte to 1 MiB are refused", arguments: [0, -1, (1 << 20) + 1])
