@@ -142,6 +142,42 @@ struct RegionWorkflowTests {
         await world.end()
     }
 
+    @Test("a Region that was away for longer than deletions are kept copies again and is equal")
+    func beyondHorizon() async throws {
+        let world = try await World { $0.tombstoneHorizon = .milliseconds(300) }
+        try await world.instanceReadyToReplicate()
+        try await world.append(["user/1", "user/2"])
+        try await world.add(World.second)
+        await world.stop(World.second)
+        try await world.delete("user/1", version: 2)
+        let client = try world.administration()
+        let logID = try await world.log(as: "directory").getPositions(.init()).logID
+        try await eventually("the deletion is no longer kept") {
+            let tail = try await world.log(as: "directory").tail(
+                .with {
+                    $0.domains = ["directory"]
+                    $0.logID = logID
+                    $0.after = [
+                        .with {
+                            $0.stream = "control"
+                            $0.sequence = 1
+                        }
+                    ]
+                })
+            for try await message in tail {
+                if case .start(let start) = message.kind { return start.reset }
+            }
+            return false
+        }
+        try await world.start(World.second)
+        let position = try await world.append(["user/3"])
+        try await world.wait(for: position, in: World.second)
+        #expect(
+            try await world.keys(of: "directory", in: World.second) == ["user/2", "user/3"])
+        #expect(try await client.verifyRegions(.init()).equal)
+        await world.end()
+    }
+
     @Test("the log stays small: superseded entries go once every Region has them")
     func compaction() async throws {
         let world = try await World()

@@ -35,7 +35,8 @@ final class Coordinator: Sendable {
             engine: engine, region: settings.region, accountID: settings.accountID, now: now)
         instanceBook = try await InstanceBook(engine)
         dataKeys = try await DataKeyBook(engine)
-        acknowledgements = AcknowledgementBook(try await engine.acknowledged())
+        acknowledgements = AcknowledgementBook(
+            try await engine.acknowledged(), at: now())
         let (hub, instanceBook, dataKeys) = (hub, instanceBook, dataKeys)
         engine.setCommitObserver { entries, state in
             instanceBook.apply(entries, state)

@@ -25,8 +25,13 @@ final class AcknowledgementBook: Sendable {
 
     private let held: Mutex<Held>
 
-    init(_ kept: [String: [StreamName: UInt64]]) {
-        held = Mutex(Held(replicas: kept.mapValues { ReplicaInfo(applied: $0) }))
+    /// Begins with what was kept over a restart; those Regions count as seen at `time`.
+    init(_ kept: [String: [StreamName: UInt64]], at time: Int64) {
+        held = Mutex(
+            Held(
+                replicas: kept.mapValues {
+                    ReplicaInfo(applied: $0, lastSeenMicroseconds: time)
+                }))
     }
 
     func info(_ region: String) -> ReplicaInfo? { held.withLock { $0.replicas[region] } }

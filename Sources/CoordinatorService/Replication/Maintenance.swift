@@ -34,14 +34,12 @@ struct Maintenance {
     }
 
     func compact() async throws {
-        let horizon =
-            coordinator.now()
-            - coordinator.settings.tombstoneHorizon.components.seconds * 1_000_000
+        let horizon = coordinator.now() - coordinator.settings.tombstoneHorizon.microseconds
         for stream in coordinator.engine.state.streams.keys {
             while true {
                 let outcome = try await coordinator.engine.compact(
                     CompactionRequest(
-                        stream: stream, through: slowest(stream),
+                        stream: stream, through: slowest(stream, seenSince: horizon),
                         tombstonesBeforeMicroseconds: horizon))
                 guard outcome.hasMore else { break }
                 // Leaves the writer to others between two steps.
@@ -50,13 +48,26 @@ struct Maintenance {
         }
     }
 
-    /// What every Region that replicates the stream from here has applied.
-    private func slowest(_ stream: StreamName) -> UInt64 {
+    /// What every Region that replicates the stream from here has applied. A Region that has been
+    /// away for longer than tombstones are kept does not count: it copies again when it returns.
+    private func slowest(_ stream: StreamName, seenSince horizon: Int64) -> UInt64 {
         let state = coordinator.engine.state
         let head = state.streams[stream]?.head ?? 0
         guard state.gate.writer(of: stream) == coordinator.region else { return head }
         return coordinator.instance.regions.keys.filter { $0 != coordinator.region }
-            .map { coordinator.acknowledgements.info($0)?.applied[stream] ?? 0 }
+            .map { region in
+                guard let info = coordinator.acknowledgements.info(region) else { return 0 }
+                let isGone =
+                    !info.isConnected && info.lastSeenMicroseconds > 0
+                    && info.lastSeenMicroseconds < horizon
+                return isGone ? head : info.applied[stream] ?? 0
+            }
             .reduce(head, min)
+    }
+}
+
+extension Duration {
+    var microseconds: Int64 {
+        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
     }
 }

@@ -71,11 +71,34 @@ extension World {
         }
     }
 
-    /// Appends records as a service does, and returns the position.
+    /// Appends keys as a service does, and returns the position.
     @discardableResult
     func append(
         _ keys: [String], domain: String = "directory", region: String = World.primary,
         version: UInt64 = 1
+    ) async throws -> LogPosition {
+        let records = keys.map { key in
+            LogRecord.with {
+                $0.key = key
+                $0.version = version
+                $0.value = Data("value of \(key)".utf8)
+            }
+        }
+        return try await append(records, domain, region)
+    }
+
+    /// Deletes a key of the directory as its service does.
+    func delete(_ key: String, version: UInt64) async throws {
+        let tombstone = LogRecord.with {
+            $0.key = key
+            $0.version = version
+            $0.tombstone = true
+        }
+        _ = try await append([tombstone], "directory", World.primary)
+    }
+
+    private func append(
+        _ records: [LogRecord], _ domain: String, _ region: String
     ) async throws -> LogPosition {
         let owners = ["directory": "directory", "permission": "permission", "session": "portal"]
         let log = try log(region, as: owners[domain] ?? "directory")
@@ -87,13 +110,7 @@ extension World {
                         $0.scope = domain == "session" ? .regional : .control
                         $0.domain = domain
                         $0.expectedDomainSequence = expected
-                        $0.records = keys.map { key in
-                            .with {
-                                $0.key = key
-                                $0.version = version
-                                $0.value = Data("value of \(key)".utf8)
-                            }
-                        }
+                        $0.records = records
                     }
                 ).position
             } catch let error as RPCError where error.reason == "DOMAIN_ADVANCED" {
