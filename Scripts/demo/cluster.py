@@ -26,12 +26,13 @@ class DemoError(Exception):
 
 
 def start_time(pid: int) -> str | None:
-    """The kernel's start time of a process, which tells it from a later one of the same number."""
+    """The kernel's start time of a running process, which tells it from a later one."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    return text.rpartition(")")[2].split()[19]
+    state = text.rpartition(")")[2].split()
+    return None if state[0] == "Z" else state[19]
 
 
 @dataclass

@@ -35,6 +35,7 @@ class ScimClient:
 
     def __post_init__(self) -> None:
         self.session = requests.Session()
+        self.session.trust_env = False
         self.session.verify = self.verify
         self.session.headers.update({
             "Authorization": f"Bearer {self.token}",

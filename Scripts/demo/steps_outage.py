@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from .steps_people import credentials, writes_refused
-from .steps_regions import difference, everything, read_user
+from .steps_regions import difference, everything, read_user, reading
 from .world import World, eventually
 
 
@@ -49,6 +49,9 @@ def restart(world: World) -> None:
         cluster.start(world.primary)
         took = cluster.wait_healthy(world.primary, 60)
         check("M11", f"its processes serve again after {took:.1f} s", True)
+        began = time.monotonic()
+        eventually("its directory is open", lambda: not reading(world, world.primary), 30)
+        check("M11", f"identities can be read {time.monotonic() - began:.1f} s later", True)
         world.facts.pop("region down", None)
 
         def caught_up() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import steps_hostile as hostile
 from . import steps_outage as outage
 from . import steps_people as people
@@ -9,30 +11,39 @@ from . import steps_regions as regions
 from . import steps_setup as setup
 from .world import World
 
+STEPS = (
+    setup.create_instance,
+    setup.refuse_account_instance,
+    setup.connect_idp,
+    setup.push_organization,
+    setup.permissions,
+    setup.sign_in_at_the_primary,
+    regions.refused_until_the_key_is_right,
+    regions.add_region,
+    regions.assertion_consumers,
+    regions.replicated,
+    people.sign_ins,
+    hostile.hostile_assertions,
+    hostile.hostile_connections,
+    people.bookmarks,
+    people.portals,
+    regions.application_elsewhere,
+    people.console,
+    people.central_administration,
+    people.revoke,
+    people.trail,
+    outage.outage,
+    outage.restart,
+    regions.closed_by_its_key,
+    regions.key_usage,
+    regions.remove_and_add_again,
+)
+
 
 def tell(world: World) -> None:
-    setup.create_instance(world)
-    setup.refuse_account_instance(world)
-    setup.connect_idp(world)
-    setup.push_organization(world)
-    setup.permissions(world)
-    setup.sign_in_at_the_primary(world)
-    regions.refused_until_the_key_is_right(world)
-    regions.add_region(world)
-    regions.assertion_consumers(world)
-    regions.replicated(world)
-    people.sign_ins(world)
-    hostile.hostile_assertions(world)
-    hostile.hostile_connections(world)
-    people.bookmarks(world)
-    people.portals(world)
-    regions.application_elsewhere(world)
-    people.console(world)
-    people.central_administration(world)
-    people.revoke(world)
-    people.trail(world)
-    outage.outage(world)
-    outage.restart(world)
-    regions.closed_by_its_key(world)
-    regions.key_usage(world)
-    regions.remove_and_add_again(world)
+    """All steps, or those up to the one that UNTIL names."""
+    last = os.environ.get("UNTIL", "")
+    for step in STEPS:
+        step(world)
+        if step.__name__ == last:
+            return
