@@ -23,6 +23,7 @@ let collections = Target.Dependency.product(name: "Collections", package: "swift
 let configuration = Target.Dependency.product(
     name: "Configuration", package: "swift-configuration")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(
@@ -73,6 +74,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -86,9 +88,18 @@ let package = Package(
             name: "portolan",
             dependencies: [
                 "DirectoryService", "PermissionService", "KeyService", "CoordinatorService",
-                "PortalService", "AccessPolicy", "SAML", "ServiceKit", "Contracts",
+                "PortalService", "AccessPolicy", "Cryptography", "SAML", "ServiceKit", "Contracts",
                 "RPC", argumentParser, asn1, configuration, lifecycle, lifecycleSignals, logging,
                 nioCore, nioPosix, nioSSL, protobuf, swiftCrypto, x509,
+            ],
+            swiftSettings: strict),
+
+        // The load generator of `make bench`.
+        .executableTarget(
+            name: "portolan-bench",
+            dependencies: [
+                "Contracts", "RPC", argumentParser, histogram, logging, nioCore, nioPosix, nioSSL,
+                nioTLS, protobuf,
             ],
             swiftSettings: strict),
 
