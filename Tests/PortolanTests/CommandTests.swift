@@ -13,6 +13,8 @@ struct CommandTests {
             "pki region --directory d --name eu-central-1 --host 127.0.0.1 --host localhost",
             "pki operator --directory d --name alice --role administrator",
             "pki show --directory d",
+            "pki renew --directory d --region eu-central-1 --service keys",
+            "pki renew --directory d --operator alice",
             "serve keys --config f", "serve all --config f",
             "health --service directory --config f",
             "status --json",
@@ -53,7 +55,10 @@ struct CommandTests {
             "application assign A", "session revoke", "session revoke id --user a",
             "key policy put K", "key create --policy f --baseline-policy", "instance update",
             "trail list --event-name A --user-name b", "trail list --since yesterday",
-            "status --timeout 0", "region add r --wait-timeout 0", "health --service butler",
+            "status --timeout 0", "pki renew --directory d",
+            "pki renew --directory d --operator a --region r",
+            "pki renew --directory d --operator a --service keys", "region add r --wait-timeout 0",
+            "health --service butler",
         ])
     func refuses(line: String) {
         let words = line.split(separator: " ").map(String.init)

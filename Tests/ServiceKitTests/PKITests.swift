@@ -118,6 +118,33 @@ struct PKITests {
         }
     }
 
+    @Test("a renewed identity has the same names, a new key and a valid chain")
+    func renewed() throws {
+        try withDirectory { directory in
+            let pki = PKI(directory: directory)
+            try pki.makeRoot(trustDomain: "portolan.test")
+            try pki.makeRegion("eu-central-1", hosts: ["localhost", "127.0.0.1"])
+            let files = pki.layout.service(.portal, region: "eu-central-1")
+            let issuer = pki.layout.issuer(ofRegion: "eu-central-1")
+            let before = try CertificateFile.read(files.certificate, remedy: "")
+            try pki.renew(files, issuer: issuer)
+            let after = try CertificateFile.read(files.certificate, remedy: "")
+            #expect(CertificateFile.uri(after[0]) == CertificateFile.uri(before[0]))
+            #expect(CertificateFile.hosts(after[0]) == CertificateFile.hosts(before[0]))
+            #expect(after[0].publicKey != before[0].publicKey)
+            #expect(after[0].serialNumber != before[0].serialNumber)
+            #expect(after[1] == before[1])
+            #expect(after[1].publicKey.isValidSignature(after[0].signature, for: after[0]))
+            let identity = try ServiceIdentity.load(
+                files, roots: pki.layout.root,
+                expected: .service(name: "portal", region: "eu-central-1"),
+                trustDomain: "portolan.test")
+            _ = try TLSIdentityStore(identity)
+            let missing = pki.layout.operatorIdentity("nobody")
+            #expect(code { try pki.renew(missing, issuer: pki.layout.operatorIssuer) } == .notFound)
+        }
+    }
+
     @Test("the inventory lists every certificate with the days it has left")
     func inventory() throws {
         try withDirectory { directory in

@@ -77,6 +77,23 @@ struct CertificateFactory {
             key: key, issuer: issuer, validDays: validDays)
     }
 
+    /// Another certificate for the names and uses of an existing one.
+    func renewed(
+        _ old: Certificate, key: P256.Signing.PrivateKey, issuer: Authority, validDays: Int
+    ) throws -> Certificate {
+        var extensions = old.extensions
+        extensions.remove(.X509ExtensionID.subjectKeyIdentifier)
+        extensions.remove(.X509ExtensionID.authorityKeyIdentifier)
+        try extensions.append(
+            Certificate.Extension(
+                SubjectKeyIdentifier(hash: Certificate.PublicKey(key.publicKey)), critical: false))
+        try extensions.append(
+            Certificate.Extension(try authorityKeyIdentifier(issuer), critical: false))
+        return try certificate(
+            subject: old.subject, key: key, issuer: issuer, validDays: validDays,
+            extensions: extensions)
+    }
+
     private func leaf(
         commonName: String, names: [GeneralName], usages: [ExtendedKeyUsage.Usage],
         key: P256.Signing.PrivateKey, issuer: Authority, validDays: Int

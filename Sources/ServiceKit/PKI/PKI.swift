@@ -110,6 +110,26 @@ package struct PKI: Sendable {
         try write([leaf, issuer.certificate], key, to: files)
     }
 
+    /// Gives an identity a new key and certificate for the same names, below the same issuer.
+    ///
+    /// The key is replaced first and the certificate last, which is what running services watch.
+    /// Throws `PKIError` NOT_FOUND, INVALID_CERTIFICATE, CANNOT_WRITE.
+    package func renew(
+        _ files: IdentityFiles, issuer issuerFiles: IdentityFiles, validity: Validity = Validity()
+    ) throws {
+        let remedy = "Make it first with portolan pki region or portolan pki operator."
+        let old = try CertificateFile.read(files.certificate, remedy: remedy)[0]
+        let issuer = try load(issuerFiles, remedy: remedy)
+        let factory = try self.factory(try loadRoot())
+        let key = P256.Signing.PrivateKey()
+        let leaf = try factory.renewed(
+            old, key: key, issuer: issuer, validDays: validity.identity)
+        try PKIFiles.replace(files.key, key.pemRepresentation + "\n", mode: [.ownerReadWrite])
+        try PKIFiles.replace(
+            files.certificate, try Self.pem([leaf, issuer.certificate]),
+            mode: [.ownerReadWrite, .groupRead, .otherRead])
+    }
+
     /// Lower-case letters, digits, dots and dashes; at most 200 characters (SPIFFE ID, 2.1).
     package static func isTrustDomain(_ text: String) -> Bool {
         (1...200).contains(text.utf8.count)
@@ -170,8 +190,12 @@ package struct PKI: Sendable {
         try PKIFiles.makeDirectory(URL(fileURLWithPath: files.key).deletingLastPathComponent().path)
         try PKIFiles.create(
             files.key, key.pemRepresentation + "\n", mode: [.ownerReadWrite])
-        let pem = try chain.map { try $0.serializeAsPEM().pemString + "\n" }.joined()
         try PKIFiles.create(
-            files.certificate, pem, mode: [.ownerReadWrite, .groupRead, .otherRead])
+            files.certificate, try Self.pem(chain),
+            mode: [.ownerReadWrite, .groupRead, .otherRead])
+    }
+
+    private static func pem(_ chain: [Certificate]) throws -> String {
+        try chain.map { try $0.serializeAsPEM().pemString + "\n" }.joined()
     }
 }

@@ -37,6 +37,19 @@ enum PKIFiles {
         }
     }
 
+    /// Replaces the file in one step. Only for renewing what was asked to be renewed.
+    static func replace(_ path: String, _ text: String, mode: FilePermissions) throws {
+        let fresh = "\(path).new-\(UInt32.random(in: .min ... .max))"
+        try create(fresh, text, mode: mode)
+        guard rename(fresh, path) == 0 else {
+            let problem = Errno(rawValue: errno)
+            unlink(fresh)
+            throw PKIError(
+                .cannotWrite, "\(path) cannot be replaced: \(problem).",
+                remedy: "Check the permissions of its directory.")
+        }
+    }
+
     static func read(_ path: String, remedy: String) throws -> String {
         guard exists(path) else {
             throw PKIError(.notFound, "\(path) does not exist.", remedy: remedy)

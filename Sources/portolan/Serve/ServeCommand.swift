@@ -46,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let level = Logger.Level(rawValue: logLevel) ?? .info
         LoggingSystem.bootstrap { LineLogHandler(label: $0, level: level) }
+        ProcessLimits.raiseOpenFiles()
         let configuration = try await ConfigurationFile.load(config)
         do {
             try await serve(configuration)
@@ -68,6 +69,8 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             return try await ServiceModules.make(
                 name, configuration: configuration, channels: channels, logger: logger)
+        } catch let error as StartError {
+            throw error
         } catch {
             throw StartError(
                 "The \(name.rawValue) service cannot start: \(error).",

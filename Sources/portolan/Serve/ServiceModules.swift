@@ -1,5 +1,6 @@
 import CoordinatorService
 import DirectoryService
+import Foundation
 import KeyService
 import Logging
 import PermissionService
@@ -26,7 +27,11 @@ enum ServiceModules {
             let trail = CoordinatorTrailRecorder(
                 channel: try channels.channel(to: .coordinator, in: region))
             return try KeyServiceModule(
-                configuration: KeyServiceConfiguration(configuration), trail: trail,
+                configuration: KeyServiceConfiguration(
+                    configuration,
+                    rootKeyPassphrase: try RootKeyPassphrase.load(
+                        ProcessInfo.processInfo.environment)),
+                trail: trail,
                 peers: { try channels.channel(to: .keys, in: $0) }, logger: logger)
         case .coordinator:
             return try await CoordinatorModule(

@@ -7,7 +7,7 @@ struct PKICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pki",
         abstract: "Make and inspect the certificates of Regions, services and operators.",
-        subcommands: [Init.self, Region.self, Operator.self, Show.self])
+        subcommands: [Init.self, Region.self, Operator.self, Renew.self, Show.self])
 
     struct Directory: ParsableArguments {
         @Option(
@@ -164,8 +164,7 @@ struct PKICommand: AsyncParsableCommand {
             let soon = inventory.items.filter { $0.daysLeft(now) < 30 }
             if !soon.isEmpty {
                 Console.note(
-                    "\(soon.count) end within 30 days: move the directory of each away and make "
-                        + "it again with portolan pki.")
+                    "\(soon.count) end within 30 days: renew identities with portolan pki renew.")
             }
         }
 
