@@ -10,7 +10,9 @@ options = parser.parse_args()
 
 protos, messages = pathlib.Path(__file__).resolve().parent.parent / "Protos", tempfile.mkdtemp()
 files = ["portolan/rpc/v1/frame", "portolan/log/v1/log", "portolan/directory/v1/directory"]
-protoc.main(["protoc", f"-I{protos}", f"--python_out={messages}", *(f"{f}.proto" for f in files)])
+standard = pathlib.Path(protoc.__file__).parent / "_proto"  # google/protobuf/*.proto
+protoc.main(["protoc", f"-I{protos}", f"-I{standard}", f"--python_out={messages}",
+             *(f"{f}.proto" for f in files)])
 sys.path.insert(0, messages)
 from portolan.rpc.v1 import frame_pb2 as rpc
 from portolan.directory.v1 import directory_pb2 as directory

@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from grpc_tools import protoc
 
 PROTOS = Path(__file__).parents[2] / "Protos"
+STANDARD = Path(protoc.__file__).parent / "_proto"  # google/protobuf/*.proto
 FRAME_BYTES_MAX = 8 << 20
 
 
@@ -35,7 +36,8 @@ def generate(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     files = [str(f.relative_to(PROTOS)) for f in sorted(PROTOS.glob("portolan/**/*.proto"))]
     status = protoc.main(
-        ["protoc", f"--proto_path={PROTOS}", f"--python_out={directory}", *files])
+        ["protoc", f"--proto_path={PROTOS}", f"--proto_path={STANDARD}",
+         f"--python_out={directory}", *files])
     if status != 0:
         raise RuntimeError("the contracts do not compile")
     if str(directory) not in sys.path:
