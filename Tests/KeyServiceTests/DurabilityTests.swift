@@ -162,6 +162,48 @@ struct DurabilityTests {
         #expect(regions.trails[R.home]?.names.last == "CreateKey!")
     }
 
+    @Test("a killed process leaves every acknowledged change and nothing half done")
+    func killed() async throws {
+        let regions = try TestRegions([])
+        let directory = "\(regions.directory)/killed"
+        let acknowledged = "\(regions.directory)/acknowledged"
+        try Data().write(to: URL(fileURLWithPath: acknowledged))
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [directory = directory as String, acknowledged = acknowledged as String] in
+            let inner = try TestRegions([])
+            let module = try KeyServiceModule(
+                configuration: inner.configuration(R.home, directory: directory),
+                trail: TestTrail(), peers: { throw RPCError.keyNotFound($0) },
+                logger: Logger(label: "test"))
+            let management = KeysKeyManagementClient(
+                InProcessTransport(methods: module.methods, peer: .operator(name: "ada")))
+            let output = try #require(FileHandle(forWritingAtPath: acknowledged))
+            for round in 0..<60 {
+                let key = try await management.createKey(KeysCreateKeyRequest()).keyMetadata
+                _ = try await management.disableKey(.with { $0.keyID = key.keyID })
+                try output.write(contentsOf: Data("\(key.keyID)\n".utf8))
+                if round == 20 {
+                    // Somewhere in the midst of what follows.
+                    Thread.detachNewThread {
+                        usleep(useconds_t.random(in: 0..<20_000))
+                        kill(getpid(), SIGKILL)
+                    }
+                }
+            }
+            try await Task.sleep(for: .seconds(60))
+        }
+        let lines = try String(contentsOfFile: acknowledged, encoding: .utf8)
+        let promised = lines.split(separator: "\n").map(String.init)
+        #expect(promised.count >= 20)
+        let opened = try module(regions.configuration(R.home, directory: directory))
+        let keys = opened.administration.ring.keys
+        for keyID in promised {
+            #expect(opened.administration.ring[keyID]?.stored.state == .disabled)
+        }
+        #expect(keys.count <= promised.count + 1)
+        for key in keys { #expect(throws: Never.self) { try key.currentSealingKey() } }
+    }
+
     @Test("a directory that cannot be made is a clear error")
     func unusableDirectory() throws {
         let regions = try TestRegions([])
