@@ -3,12 +3,11 @@ import Foundation
 import Hummingbird
 import RPC
 
-/// Read-only lists of users, groups and applications.
+/// Read-only lists of users and groups.
 struct PeoplePages: Sendable {
     static let pageSize: UInt32 = 50
     let gate: ConsoleGate
     let directory: DirectoryClient
-    let permissions: PermissionsClient
 
     func add(to router: Router<PortalContext>) {
         router.get("console/users") { request, context in
@@ -23,10 +22,6 @@ struct PeoplePages: Sendable {
             let id = try context.parameters.require("group")
             let query = try request.queryForm()
             return try await gate.page(request, context) { try await members($0, id, query) }
-        }
-        router.get("console/applications") { request, context in
-            let query = try request.queryForm()
-            return try await gate.page(request, context) { try await applications($0, query) }
         }
     }
 
@@ -89,32 +84,6 @@ struct PeoplePages: Sendable {
             next: answer.nextPageToken, columns: ["User name", "Name"],
             heading: "Members of \(group.group.displayName)",
             path: "/console/groups/\(queryEncoded(id))")
-    }
-
-    private func applications(_ visit: ConsoleGate.Visit, _ query: Form) async throws -> Response {
-        var request = PermissionListApplicationsRequest()
-        request.pageSize = Self.pageSize
-        request.pageToken = query["page"]
-        let answer = try await permissions.listApplications(request, options: visit.options)
-        let needle = query["search"].lowercased()
-        let shown = answer.applications.filter {
-            needle.isEmpty || $0.name.lowercased().contains(needle)
-        }
-        let rows = shown.map { application in
-            ListRow([
-                ListCell("Application", application.name),
-                ListCell("Region", application.region),
-                ListCell("Start URL", application.startURL),
-                ListCell(
-                    "Customer managed keys",
-                    application.supportsCustomerManagedKeys ? "Supported" : "Not supported",
-                    tone: application.supportsCustomerManagedKeys ? "good" : "warn"),
-            ])
-        }
-        return try render(
-            visit, .applications, query, rows: rows, total: UInt64(shown.count),
-            next: answer.nextPageToken,
-            columns: ["Application", "Region", "Start URL", "Customer managed keys"])
     }
 
     private func render(

@@ -80,6 +80,16 @@ extension PortalFailure {
         switch error.code {
         case .notFound:
             self = .notFound
+        case .unavailable where Self.isKeyProblem(error.reason),
+            .failedPrecondition where Self.isKeyProblem(error.reason):
+            self.init(
+                status: .serviceUnavailable, code: error.reason,
+                title: "Access in this Region is blocked",
+                message: "The key that protects this instance cannot be used in this Region "
+                    + "(\(error.reason)). Use another Region’s portal, or ask an administrator.",
+                detail: error.message)
+        case .failedPrecondition where error.reason == "REGION_NOT_ENABLED":
+            self = .noInstance
         case .unavailable, .deadlineExceeded, .cancelled:
             self.init(
                 status: .serviceUnavailable, code: error.reason,
@@ -87,13 +97,6 @@ extension PortalFailure {
                 message: "Please try again in a moment. If it stays like this, use another "
                     + "Region’s portal.",
                 action: ("Try again", "/start"), detail: error.message)
-        case .failedPrecondition where Self.isKeyProblem(error.reason):
-            self.init(
-                status: .serviceUnavailable, code: error.reason,
-                title: "Access in this Region is blocked",
-                message: "The key that protects this instance cannot be used in this Region "
-                    + "(\(error.reason)). Use another Region’s portal, or ask an administrator.",
-                detail: error.message)
         case .failedPrecondition, .aborted, .alreadyExists, .invalidArgument, .outOfRange,
             .resourceExhausted:
             self.init(
@@ -113,8 +116,8 @@ extension PortalFailure {
         }
     }
 
+    /// Refusals of the keys service carry the names of KMS' exceptions.
     private static func isKeyProblem(_ reason: String) -> Bool {
-        reason.hasPrefix("KMS") || reason.contains("KEY")
-            || ["DisabledException", "AccessDeniedException"].contains(reason)
+        reason.hasSuffix("Exception") || reason == "KEYS_UNREACHABLE"
     }
 }

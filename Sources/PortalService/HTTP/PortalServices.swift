@@ -100,8 +100,9 @@ struct PortalFeatures: Sendable {
         SettingsPages(gate: gate, coordinator: services.coordinator).add(to: router)
         RegionPages(gate: gate, coordinator: services.coordinator).add(to: router)
         SessionPages(gate: gate, desk: sessionDesk).add(to: router)
-        PeoplePages(
-            gate: gate, directory: services.directory, permissions: services.permissions
+        PeoplePages(gate: gate, directory: services.directory).add(to: router)
+        ApplicationPages(
+            gate: gate, permissions: services.permissions, directory: services.directory
         ).add(to: router)
         TrailPages(gate: gate, trail: services.trailClient).add(to: router)
         ProvisioningPages(gate: gate, desk: scimDesk).add(to: router)

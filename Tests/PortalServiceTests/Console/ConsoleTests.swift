@@ -12,7 +12,8 @@ struct ConsoleTests {
     static let pages = [
         "/console/settings", "/console/sign-in-urls", "/console/regions/add",
         "/console/regions/eu-west-1", "/console/regions/us-east-1/remove", "/console/users",
-        "/console/sessions", "/console/trail", "/console/provisioning",
+        "/console/sessions", "/console/trail", "/console/provisioning", "/console/applications",
+        "/console/applications/new",
     ]
 
     @Test("it is closed to everybody else", arguments: pages)
@@ -113,6 +114,19 @@ struct ConsoleTests {
         #expect(page.text.contains("The session of alix@example.com has ended"))
         #expect(try await portal.features.authenticator.person(token: victim) == nil)
         #expect(portal.sessions.appends.last?.events.map(\.eventName) == ["BatchDeleteSession"])
+    }
+
+    @Test("an additional Region creates applications of its own")
+    func createApplication() async throws {
+        let portal = try TestPortal(isPrimary: false)
+        let path = "/console/applications/new"
+        let made = try await post(portal, path, ["name": "CRM", "start_url": "https://crm.example"])
+        #expect(made.status == .seeOther)
+        let refused = try await post(portal, path, ["name": ""])
+        #expect(refused.text.contains("The application needs a name."))
+        let list = try await get(portal, "/console/applications")
+        #expect(list.text.contains("https://wiki.example"))
+        #expect(!list.text.contains("/console/applications/delete"))
     }
 
     @Test("a SCIM token is shown once")

@@ -63,6 +63,22 @@ extension TestPortal {
             ]
             return answer
         }
+        table.answer(PermissionsMethods.listApplications) {
+            (_: PermissionListApplicationsRequest, _) in
+            var answer = PermissionListApplicationsResponse()
+            answer.applications = [application("Wiki", "https://wiki.example")]
+            return answer
+        }
+        table.answer(PermissionsMethods.createApplication) {
+            (request: PermissionCreateApplicationRequest, _) in
+            guard !request.application.name.isEmpty else {
+                throw RPCError(
+                    .invalidArgument, reason: "NAME", message: "The application needs a name.")
+            }
+            var answer = PermissionCreateApplicationResponse()
+            answer.application = request.application
+            return answer
+        }
         table.answer(PermissionsMethods.checkRole) { (request: PermissionCheckRoleRequest, _) in
             guard request.accountID == accountID, request.permissionSetName == "ReadOnly" else {
                 throw RPCError(

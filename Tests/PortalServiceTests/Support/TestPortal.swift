@@ -35,7 +35,10 @@ final class TestPortal: Sendable {
     /// Regions that AddRegion was called with.
     var addedRegions: [String] { added.value }
 
-    init(isPrimary: Bool = true, isAdministrator: Bool = true, binding: String = "Redirect") throws {
+    init(
+        isPrimary: Bool = true, isAdministrator: Bool = true, binding: String = "Redirect",
+        assertions: (any AssertionGate)? = nil
+    ) throws {
         let clock = SharedValue(Date(timeIntervalSince1970: 1_790_000_000))
         let added = SharedValue<[String]>([])
         directory.add("alix@example.com", id: Self.userID)
@@ -58,7 +61,7 @@ final class TestPortal: Sendable {
                 coordinator: CoordinatorInstanceAdministrationClient(coordinator),
                 trailClient: TrailClient(coordinator),
                 cryptography: KeysCryptographyClient(FakeKeys().channel), trail: trail,
-                sessions: sessions, scimTokens: scimTokens, assertionGate: gate,
+                sessions: sessions, scimTokens: scimTokens, assertionGate: assertions ?? gate,
                 now: { clock.value }, logger: Logger(label: "test")))
         self.clock = clock
         self.added = added
