@@ -2,7 +2,6 @@
 """Reads a user from a Region's directory: ssl, struct and generated messages, nothing else."""
 import argparse, pathlib, socket, ssl, struct, sys, tempfile
 from grpc_tools import protoc
-
 parser = argparse.ArgumentParser(description=__doc__)
 for name in ("address", "region", "user", "certificate", "key", "ca"):
     parser.add_argument(f"--{name}", required=True)
@@ -10,9 +9,8 @@ options = parser.parse_args()
 
 protos, messages = pathlib.Path(__file__).resolve().parent.parent / "Protos", tempfile.mkdtemp()
 files = ["portolan/rpc/v1/frame", "portolan/log/v1/log", "portolan/directory/v1/directory"]
-standard = pathlib.Path(protoc.__file__).parent / "_proto"  # google/protobuf/*.proto
-protoc.main(["protoc", f"-I{protos}", f"-I{standard}", f"--python_out={messages}",
-             *(f"{f}.proto" for f in files)])
+protoc.main(["protoc", f"-I{protos}", f"-I{pathlib.Path(protoc.__file__).parent}/_proto",
+             f"--python_out={messages}", *(f"{f}.proto" for f in files)])
 sys.path.insert(0, messages)
 from portolan.rpc.v1 import frame_pb2 as rpc
 from portolan.directory.v1 import directory_pb2 as directory
