@@ -15,13 +15,14 @@ enum RootKeyFile {
             throw failure("open", path)
         }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure("inspect", path) }
-        guard status.st_mode & 0o077 == 0 else {
+        // Through Foundation: members of C structures belong to whichever module the compiler
+        // happened to load first, so naming them breaks some builds.
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        guard let mode = attributes[.posixPermissions] as? Int, mode & 0o077 == 0 else {
             throw RootKeyError(
                 code: .exposed, message: "others may read \(path); run: chmod 600 \(path)")
         }
-        let count = Int(status.st_size)
+        let count = attributes[.size] as? Int ?? 0
         guard (1...byteCountMax).contains(count) else {
             throw RootKeyError(code: .malformed, message: "\(path) is not a root key")
         }

@@ -21,11 +21,10 @@ struct Terminal: Sendable {
     }
 
     private static func columns(_ descriptor: Int32) -> Int {
-        var size = winsize()
-        if ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 {
-            return Int(size.ws_col)
-        }
-        return 80
+        // struct winsize: rows, columns and two more, 16 bits each.
+        var size: [UInt16] = [0, 0, 0, 0]
+        let known = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
+        return known && size[1] > 0 ? Int(size[1]) : 80
     }
 }
 
