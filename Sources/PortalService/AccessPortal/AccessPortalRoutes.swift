@@ -105,7 +105,8 @@ struct StartContent: Sendable {
         _ access: PermissionGetAccessResponse.AccountAccess, _ needle: String
     ) -> Account? {
         let account = access.account
-        let isMatch = needle.isEmpty || account.name.lowercased().contains(needle)
+        let isMatch =
+            needle.isEmpty || account.name.lowercased().contains(needle)
             || account.accountID.contains(needle) || account.email.lowercased().contains(needle)
         let roles = access.roles.filter {
             isMatch || $0.permissionSetName.lowercased().contains(needle)

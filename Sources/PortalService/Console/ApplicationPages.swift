@@ -35,7 +35,8 @@ struct ApplicationPages: Sendable {
             name = application.name
             region = application.region
             url = application.startURL
-            (keys, tone) = application.supportsCustomerManagedKeys
+            (keys, tone) =
+                application.supportsCustomerManagedKeys
                 ? ("Supported", "good") : ("Not supported", "warn")
             audience = application.assignmentNotRequired ? "Everybody" : "Assigned people"
             isHere = application.region == here
@@ -58,7 +59,8 @@ struct ApplicationPages: Sendable {
         let rows = answer.applications.filter {
             search.isEmpty || $0.name.lowercased().contains(search.lowercased())
         }.map { Row($0, here: visit.instance.region) }
-        let next = "/console/applications?search=\(queryEncoded(search))"
+        let next =
+            "/console/applications?search=\(queryEncoded(search))"
             + "&page=\(queryEncoded(answer.nextPageToken))"
         let content = ListPage(
             region: visit.instance.region, search: search, count: String(rows.count),

@@ -49,7 +49,8 @@ struct SessionPages: Sendable {
         let search = String(query["search"].prefix(128))
         let offset = min(max(Int(query["after"]) ?? 0, 0), 1_000_000)
         let page = try desk.list(matching: search, offset: offset, limit: Self.pageSize)
-        let next = "/console/sessions?search=\(queryEncoded(search))&after=\(offset + Self.pageSize)"
+        let next =
+            "/console/sessions?search=\(queryEncoded(search))&after=\(offset + Self.pageSize)"
         let content = Content(
             search: search, isSearching: !search.isEmpty, hasSessions: !page.sessions.isEmpty,
             done: done, nextPath: page.hasMore ? next : nil, sessions: page.sessions.map(Row.init))

@@ -51,8 +51,10 @@ struct SettingsContent: Sendable {
             }
         encryptionReason = key.statusReason.isEmpty ? nil : key.statusReason
         canChange = snapshot.isPrimary
-        regions = snapshot.regions.sorted { ($0.primary ? 0 : 1, $0.name) < ($1.primary ? 0 : 1, $1.name) }
-            .map { RegionRow($0, snapshot, replication) }
+        regions = snapshot.regions.sorted {
+            ($0.primary ? 0 : 1, $0.name) < ($1.primary ? 0 : 1, $1.name)
+        }
+        .map { RegionRow($0, snapshot, replication) }
         regionCount = String(regions.count)
     }
 }
@@ -77,7 +79,8 @@ struct RegionRow: Sendable {
         let replica = replication?.replicas.first { $0.region == region.name }
         if let replica, replica.connected || replica.problem.isEmpty {
             lag = replica.lagUs < 0 ? "–" : Self.lag(replica.lagUs)
-            behind = replica.entriesBehind == 0
+            behind =
+                replica.entriesBehind == 0
                 ? "up to date" : "\(Display.count(replica.entriesBehind)) entries"
         } else {
             lag = "–"

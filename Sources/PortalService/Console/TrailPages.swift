@@ -28,7 +28,8 @@ struct TrailPages: Sendable {
             name = event.event.eventName
             source = event.event.eventSource
             user = event.event.actor.userName.isEmpty ? "–" : event.event.actor.userName
-            address = event.event.actor.sourceIpAddress.isEmpty
+            address =
+                event.event.actor.sourceIpAddress.isEmpty
                 ? "–" : event.event.actor.sourceIpAddress
             let code = event.event.errorCode
             (result, tone) = code.isEmpty ? ("Success", "good") : (code, "bad")
@@ -58,7 +59,8 @@ struct TrailPages: Sendable {
         request.pageSize = 50
         request.pageToken = query["page"]
         let answer = try await trail.lookUp(request, options: visit.options)
-        let next = "/console/trail?attribute=\(attribute)&value=\(queryEncoded(value))"
+        let next =
+            "/console/trail?attribute=\(attribute)&value=\(queryEncoded(value))"
             + "&page=\(queryEncoded(answer.nextPageToken))"
         let content = Content(
             region: visit.instance.region, value: value,

@@ -63,7 +63,8 @@ struct UnverifiedSignature: Sendable {
         var key = SymmetricKey(data: Data("AWS4\(secretAccessKey)".utf8))
         for part in scope + ["aws4_request"] {
             key = SymmetricKey(
-                data: Data(HMAC<Crypto.SHA256>.authenticationCode(for: Data(part.utf8), using: key)))
+                data: Data(HMAC<Crypto.SHA256>.authenticationCode(for: Data(part.utf8), using: key))
+            )
         }
         let expected = HMAC<Crypto.SHA256>.authenticationCode(for: Data(text.utf8), using: key)
         guard let given = Self.bytes(hex: signature) else { return false }

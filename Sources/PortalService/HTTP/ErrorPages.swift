@@ -32,7 +32,9 @@ struct ErrorPages: RouterMiddleware {
                 title: "That request cannot be understood",
                 message: "Open the page again and repeat what you wanted to do.",
                 action: ("Go to the access portal", "/start"))
-        default: PortalFailure(RPCError(.internalError, reason: "INTERNAL", message: "\(type(of: error))"))
+        default:
+            PortalFailure(
+                RPCError(.internalError, reason: "INTERNAL", message: "\(type(of: error))"))
         }
     }
 

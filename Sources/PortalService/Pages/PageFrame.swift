@@ -76,7 +76,9 @@ enum Display {
         }
     }
 
-    private static func pair(_ big: Int64, _ bigUnit: String, _ small: Int64, _ unit: String) -> String {
+    private static func pair(_ big: Int64, _ bigUnit: String, _ small: Int64, _ unit: String)
+        -> String
+    {
         small == 0 ? "\(big) \(bigUnit)" : "\(big) \(bigUnit) \(small) \(unit)"
     }
 

@@ -33,7 +33,8 @@ struct GroupSearch: Sendable {
             let second = b.soleEquality
         else { return nil }
         let values = [
-            first.attribute.folded: first.value.string, second.attribute.folded: second.value.string,
+            first.attribute.folded: first.value.string,
+            second.attribute.folded: second.value.string,
         ]
         guard let id = values["id"] ?? nil, !id.isEmpty,
             let member = (values["members"] ?? values["members.value"]) ?? nil

@@ -15,7 +15,8 @@ struct SessionAdministration: PortalSessionsHandler {
             throw RPCError(
                 .invalidArgument, reason: "PAGE_SIZE", message: "page_size is at most 1000.")
         }
-        guard let offset = request.pageToken.isEmpty ? 0 : Int(request.pageToken), offset >= 0 else {
+        guard let offset = request.pageToken.isEmpty ? 0 : Int(request.pageToken), offset >= 0
+        else {
             throw RPCError(
                 .invalidArgument, reason: "PAGE_TOKEN", message: "page_token is not from here.")
         }

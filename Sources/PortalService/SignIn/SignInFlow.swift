@@ -153,7 +153,8 @@ struct SignInFlow: Sendable {
     private func refuseAssertion(
         _ attempt: Attempt, _ code: String, _ explanation: String
     ) async throws -> Never {
-        let failure = code.hasPrefix("SAML_IN_RESPONSE_TO")
+        let failure =
+            code.hasPrefix("SAML_IN_RESPONSE_TO")
             ? PortalFailure.signInExpired
             : .assertionRefused(code: code, detail: explanation)
         try await refuse(

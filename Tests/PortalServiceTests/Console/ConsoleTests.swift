@@ -120,7 +120,8 @@ struct ConsoleTests {
     func createApplication() async throws {
         let portal = try TestPortal(isPrimary: false)
         let path = "/console/applications/new"
-        let made = try await post(portal, path, ["name": "CRM", "start_url": "https://crm.example"])
+        let made = try await post(
+            portal, path, ["name": "CRM", "start_url": "https://crm.example"])
         #expect(made.status == .seeOther)
         let refused = try await post(portal, path, ["name": ""])
         #expect(refused.text.contains("The application needs a name."))

@@ -21,7 +21,8 @@ struct PortalAPITests {
                 response in
                 #expect(response.status == .unauthorized)
                 #expect(response.headers[.amazonErrorType] == "UnauthorizedException")
-                #expect(String(buffer: response.body).contains("Session token not found or invalid"))
+                #expect(
+                    String(buffer: response.body).contains("Session token not found or invalid"))
             }
         }
     }
@@ -114,7 +115,9 @@ struct PortalAPITests {
             ) { response in
                 let page = String(buffer: response.body)
                 #expect(response.headers[.cacheControl] == "no-store")
-                #expect(page.contains("export AWS_ACCESS_KEY_ID=&quot;ASIA") || page.contains("export AWS_ACCESS_KEY_ID=\"ASIA"))
+                #expect(
+                    page.contains("export AWS_ACCESS_KEY_ID=&quot;ASIA")
+                        || page.contains("export AWS_ACCESS_KEY_ID=\"ASIA"))
             }
             portal.trail.fail(with: .init(.unavailable, reason: "DOWN", message: "down"))
             try await client.execute(

@@ -18,7 +18,8 @@ struct SCIMTests {
         "displayName":"New Person","name":{"givenName":"New","familyName":"Person"},"active":true}
         """
 
-    @Test("without a good token nothing is answered", arguments: ["", "Bearer nonsense", "Basic x"])
+    @Test(
+        "without a good token nothing is answered", arguments: ["", "Bearer nonsense", "Basic x"])
     func unauthorized(header: String) async throws {
         let portal = try TestPortal()
         let answer = try await call(portal, .get, "/Users", token: nil, header: header)
@@ -55,10 +56,12 @@ struct SCIMTests {
         let answer = try await call(try TestPortal(isPrimary: false), .get, "/Users", token: "x")
         #expect(answer.status == .forbidden)
         #expect(
-            (answer.json["detail"] as? String)?.contains("\(TestPortal.primaryURL)/scim/v2") == true)
+            (answer.json["detail"] as? String)?.contains("\(TestPortal.primaryURL)/scim/v2") == true
+        )
     }
 
-    @Test("bodies that cannot be read are refused", arguments: ["{", "[]", "", "{\"userName\":{}}"])
+    @Test(
+        "bodies that cannot be read are refused", arguments: ["{", "[]", "", "{\"userName\":{}}"])
     func badBody(body: String) async throws {
         let answer = try await call(try TestPortal(), .post, "/Users", body: body)
         #expect(answer.status == .badRequest)
@@ -177,7 +180,9 @@ struct SCIMTests {
         var secret = token
         if token == "make one" {
             let live = try portal.features.scimDesk.list()
-            for token in live { try await portal.features.scimDesk.delete(token.tokenID, events: []) }
+            for token in live {
+                try await portal.features.scimDesk.delete(token.tokenID, events: [])
+            }
             secret = try await portal.features.scimDesk.create(validDays: 0, events: []).secret
         }
         var headers: HTTPFields = [.contentType: "application/scim+json"]

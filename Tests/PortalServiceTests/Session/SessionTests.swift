@@ -135,7 +135,8 @@ struct SessionTests {
         let context = ServerContext(
             method: PortalSessionsMethods.revokeSession, peer: .operator(name: "alice"),
             deadline: .after(.seconds(5)), metadata: [:], requestID: "r")
-        #expect(try await administration.listSessions(.init(), context: context).sessions.count == 1)
+        #expect(
+            try await administration.listSessions(.init(), context: context).sessions.count == 1)
         await #expect(throws: RPCError.self) {
             try await administration.revokeSession(.init(), context: context)
         }

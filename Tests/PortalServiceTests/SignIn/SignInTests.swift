@@ -32,7 +32,8 @@ struct SignInTests {
         try await TestPortal(binding: "POST").run { client in
             try await client.execute(uri: "/start", method: .get) { response in
                 #expect(response.status == .ok)
-                #expect(String(buffer: response.body).contains("action=\"https://idp.example/sso\""))
+                #expect(
+                    String(buffer: response.body).contains("action=\"https://idp.example/sso\""))
                 let policy = try #require(response.headers[.contentSecurityPolicy])
                 #expect(policy.contains("form-action 'self' https://idp.example;"))
             }
@@ -103,7 +104,8 @@ struct SignInTests {
     }
 
     @Test(
-        "a name that is not exactly a user's is refused", arguments: ["nobody@example.com", "ALIX@example.com"])
+        "a name that is not exactly a user's is refused",
+        arguments: ["nobody@example.com", "ALIX@example.com"])
     func unknownUser(name: String) async throws {
         let portal = try TestPortal()
         portal.gate.accept(name)
@@ -212,6 +214,7 @@ struct SignInTests {
         if let cookie { headers[.cookie] = cookie }
         try await client.execute(
             uri: "/saml/acs", method: .post, headers: headers,
-            body: TestPortal.form(["SAMLResponse": "PHg+", "RelayState": relayState]), testCallback: check)
+            body: TestPortal.form(["SAMLResponse": "PHg+", "RelayState": relayState]),
+            testCallback: check)
     }
 }

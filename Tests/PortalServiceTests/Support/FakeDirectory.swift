@@ -97,7 +97,8 @@ final class FakeDirectory: Sendable {
     }
 
     private func registerUserWrites(_ table: inout MethodTable) {
-        table.answer(DirectoryMethods.createUser) { (request: DirectoryCreateUserRequest, context) in
+        table.answer(DirectoryMethods.createUser) {
+            (request: DirectoryCreateUserRequest, context) in
             var answer = DirectoryCreateUserResponse()
             answer.user = request.user
             answer.user.userID = UUID().uuidString.lowercased()

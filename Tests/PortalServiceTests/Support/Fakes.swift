@@ -46,7 +46,8 @@ final class MemoryTrail: TrailRecorder {
 
 /// Says of every response what the test wants.
 final class FakeGate: AssertionGate {
-    private let verdict = Mutex<AssertionVerdict>(.refused(code: "SAML_NOT_SIGNED", explanation: ""))
+    private let verdict = Mutex<AssertionVerdict>(
+        .refused(code: "SAML_NOT_SIGNED", explanation: ""))
     private let seen = Mutex<[PostedResponse]>([])
 
     var posted: [PostedResponse] { seen.withLock { $0 } }

@@ -90,7 +90,8 @@ extension TestPortal {
             answer.permissionSet.name = "ReadOnly"
             answer.permissionSet.sessionDurationSeconds = 3_600
             answer.roleName = "AWSReservedSSO_ReadOnly_0123456789abcdef"
-            answer.roleArn = "arn:aws:iam::\(accountID):role/aws-reserved/sso.amazonaws.com/"
+            answer.roleArn =
+                "arn:aws:iam::\(accountID):role/aws-reserved/sso.amazonaws.com/"
                 + "eu-central-1/AWSReservedSSO_ReadOnly_0123456789abcdef"
             return answer
         }

@@ -74,7 +74,9 @@ final class TestPortal: Sendable {
     }
 
     /// A session made directly, as the cookie's value.
-    func sessionToken(seconds: Double = 3_600, id: String = UUID().uuidString) async throws -> String {
+    func sessionToken(seconds: Double = 3_600, id: String = UUID().uuidString) async throws
+        -> String
+    {
         var session = PortalSession()
         session.sessionID = id.lowercased()
         session.userID = Self.userID
