@@ -21,6 +21,8 @@ package final class FakeKeys: Sendable {
     private struct Settings {
         var error: RPCError?
         var decrypts = 0
+        /// What does not start with this is wrapped by a key that is not in this Region.
+        var keyARNPrefix = ""
     }
 
     private let region: String
@@ -34,6 +36,11 @@ package final class FakeKeys: Sendable {
 
     /// Every call fails with this; nil mends it.
     package func fail(_ error: RPCError?) { settings.withLock { $0.error = error } }
+
+    /// From now on only keys whose ARN starts so are in this Region.
+    package func hold(onlyKeysNamed prefix: String) {
+        settings.withLock { $0.keyARNPrefix = prefix }
+    }
 
     package static var disabled: RPCError {
         RPCError(
@@ -108,6 +115,9 @@ package final class FakeKeys: Sendable {
         guard let known = material.blobs.withLock({ $0[blob] }), known.context == context else {
             throw RPCError(
                 .invalidArgument, reason: "InvalidCiphertextException", message: "Not mine.")
+        }
+        guard known.keyID.hasPrefix(settings.withLock({ $0.keyARNPrefix })) else {
+            throw RPCError(.failedPrecondition, reason: "NotFoundException", message: "No key.")
         }
         return known
     }

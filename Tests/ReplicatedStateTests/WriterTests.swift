@@ -144,6 +144,33 @@ struct WriterTests {
         }
     }
 
+    @Test("an old data key is retired, and what it sealed is still opened")
+    func retiredKey() async throws {
+        let service = TextService(world.primary)
+        try await withRunning(service.run) { _ = try await service.put("a", "alpha") }
+        world.log.tamper("control") { entries in
+            guard var record = try? StateDataKeyRecord(serializedBytes: entries[0].value) else {
+                return
+            }
+            record.createdAtUs -= 91 * 86_400 * 1_000_000
+            entries[0].value = (try? record.serializedBytes()) ?? entries[0].value
+        }
+        let later = TextService(world.primary)
+        try await withRunning(later.run) {
+            _ = try await later.put("b", "beta")
+            _ = try await later.put("c", "gamma")
+        }
+        let records = dataKeys("control")
+        #expect(records.count == 2)
+        #expect(records.values.count(where: \.active) == 1)
+        let reader = TextService(world.other)
+        try await withRunning(reader.run) {
+            #expect(await reader.isOpen())
+            let texts = try reader.replica.read { $0.texts }
+            #expect(texts == ["a": "alpha", "b": "beta", "c": "gamma"])
+        }
+    }
+
     @Test("no write is taken while the Region's key is disabled")
     func disabledKey() async throws {
         world.primary.keys.fail(FakeKeys.disabled)
@@ -170,11 +197,15 @@ struct WriterTests {
 
     /// The KMS keys that the latest data keys of a stream are wrapped with.
     private func wrappingKeys(_ stream: String) -> Set<String> {
-        var records: [String: String] = [:]
+        Set(dataKeys(stream).values.map(\.kmsKeyArn))
+    }
+
+    /// The latest data key records of a stream.
+    private func dataKeys(_ stream: String) -> [String: StateDataKeyRecord] {
+        var records: [String: StateDataKeyRecord] = [:]
         for entry in world.log.entries(of: stream) where entry.key.hasPrefix("data-key/") {
-            records[entry.key] =
-                (try? StateDataKeyRecord(serializedBytes: entry.value))?.kmsKeyArn
+            records[entry.key] = try? StateDataKeyRecord(serializedBytes: entry.value)
         }
-        return Set(records.values)
+        return records
     }
 }

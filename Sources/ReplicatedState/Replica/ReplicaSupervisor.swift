@@ -19,6 +19,7 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
                 if try await follow(snapshot) { backoff.reset() }
             } catch let closure as ReplicaClosure {
                 try await stayClosed(closure, snapshot)
+                backoff.reset()
             } catch is CancellationError {
                 throw CancellationError()
             } catch let error as RPCError where error.reason == "REGION_NOT_ENABLED" {
@@ -72,7 +73,8 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
         let attempts = closure.error.reason == "NotFoundException" ? 1 : 10
         for _ in 0..<attempts {
             try await Task.sleep(for: replica.settings.keyRetryDelay)
-            guard let dataKey = closure.dataKey, replica.instance.current == snapshot else { return }
+            guard replica.instance.current == snapshot else { return }
+            guard let dataKey = closure.dataKey else { continue }
             do {
                 _ = try await replica.wrapper.open(dataKey, for: snapshot)
                 return

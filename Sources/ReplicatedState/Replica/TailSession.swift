@@ -114,12 +114,23 @@ struct TailSession<State: DomainState>: Sendable {
     }
 
     private func takeDataKey(_ entry: LogEntry) async throws {
-        let id = String(entry.key.dropFirst(HeldDataKey.keyPrefix.count))
+        let id = entry.dataKeyID
         guard !entry.tombstone else { return replica.ring.remove(id) }
-        // A newer wrapping of the same key may have been found ahead of its place.
-        if let version = replica.ring.version(id), version > entry.version { return }
+        do {
+            try await open(dataKey: entry)
+        } catch let closure as ReplicaClosure {
+            // A log that is not compacted still holds the wrapping from before a change of the KMS
+            // key, perhaps by a key that this Region never had: the newest one counts.
+            guard let newest = try await newestDataKeys()[id], newest.version > entry.version else {
+                throw closure
+            }
+            try await open(dataKey: newest)
+        }
+    }
+
+    private func open(dataKey entry: LogEntry) async throws {
         guard let record = try? StateDataKeyRecord(serializedBytes: entry.value),
-            record.dataKeyID == id
+            record.dataKeyID == entry.dataKeyID
         else { throw closure(entry, "is no data key record") }
         let start = ContinuousClock.now
         do {
@@ -127,52 +138,40 @@ struct TailSession<State: DomainState>: Sendable {
             replica.ring.insert(
                 HeldDataKey(
                     record: record, version: entry.version, stream: entry.stream,
-                    domain: entry.domain, key: replica.ring.key(id) ?? key, checkedAt: start))
+                    domain: entry.domain, key: replica.ring.key(record.dataKeyID) ?? key,
+                    checkedAt: start))
         } catch let error as RPCError where error.isKeyRefusal {
-            guard let newer = try await newerWrapping(of: entry) else {
-                throw ReplicaClosure(refusedKey: record, error)
-            }
-            try await takeDataKey(newer)
+            throw ReplicaClosure(refusedKey: record, error)
         }
     }
 
-    /// The newest entry of a data key, when the log holds one after this entry. A log that is not
-    /// compacted yet still shows wrappings by KMS keys that this Region never had.
-    private func newerWrapping(of entry: LogEntry) async throws -> LogEntry? {
-        var newest: LogEntry?
-        for try await message in try await replica.clients.log.tail(
-            request(follow: false), options: CallOptions(timeout: .seconds(600)))
-        {
-            guard case .batch(let batch) = message.kind, batch.stream == entry.stream else {
-                continue
-            }
-            for other in batch.entries
-            where other.key == entry.key && other.domain == entry.domain
-                && other.version > (newest ?? entry).version
-            {
-                newest = other
-            }
-        }
-        return newest
-    }
-
-    /// Reads the log once more for its data keys: after a compaction a data key that was wrapped
-    /// anew stands behind records that it sealed.
+    /// Opens what is not held: after a compaction a data key that was wrapped anew stands behind
+    /// records that it sealed.
     private func findDataKeys() async throws {
+        for (id, entry) in try await newestDataKeys() where !replica.ring.holds(id) {
+            try await open(dataKey: entry)
+        }
+    }
+
+    /// The newest record of every data key, from another reading of the log.
+    private func newestDataKeys() async throws -> [String: LogEntry] {
+        var newest: [String: LogEntry] = [:]
         for try await message in try await replica.clients.log.tail(
             request(follow: false), options: CallOptions(timeout: .seconds(600)))
         {
             guard case .batch(let batch) = message.kind else { continue }
-            for entry in batch.entries where entry.isDataKey && !entry.tombstone {
-                let id = String(entry.key.dropFirst(HeldDataKey.keyPrefix.count))
-                if !replica.ring.holds(id) { try await takeDataKey(entry) }
+            for entry in batch.entries where entry.isDataKey {
+                newest[entry.dataKeyID] = entry.tombstone ? nil : entry
             }
         }
+        return newest
     }
 }
 
 extension LogEntry {
     var isDataKey: Bool { key.utf8.starts(with: HeldDataKey.keyPrefix.utf8) }
+
+    var dataKeyID: String { String(key.dropFirst(HeldDataKey.keyPrefix.count)) }
 }
 
 extension ArraySlice where Element == SequencedChange {

@@ -1,6 +1,7 @@
 import Contracts
 import Foundation
 import RPC
+import SwiftProtobuf
 import Synchronization
 
 /// A data key that is held open, with its record in the log.
@@ -20,6 +21,12 @@ struct HeldDataKey: Sendable {
 
     var logKey: String { Self.keyPrefix + record.dataKeyID }
 
+    /// The record as it goes into the log.
+    func change() throws -> RecordChange {
+        RecordChange(key: logKey, version: version, content: .plain(try record.serializedBytes()))
+    }
+
+    /// Whether a new one is due, by use or by age.
     var isWorn: Bool {
         key.isWorn || Timestamp.nowMicroseconds - record.createdAtUs > Self.ageMaxMicroseconds
     }
@@ -76,7 +83,10 @@ final class DataKeyRing: Sendable {
                 let now = ContinuousClock.now
                 return held.values.filter { now - $0.checkedAt >= hold * 3 / 4 }
             }
-            for key in due { try await check(key, wrapper, snapshot) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for key in due { group.addTask { try await self.check(key, wrapper, snapshot) } }
+                try await group.waitForAll()
+            }
         }
     }
 
@@ -85,7 +95,7 @@ final class DataKeyRing: Sendable {
     ) async throws {
         let start = ContinuousClock.now
         do {
-            _ = try await wrapper.open(key.record, for: snapshot)
+            _ = try await wrapper.open(key.record, for: snapshot, timeout: hold / 8)
             held.withLock { $0[key.record.dataKeyID]?.checkedAt = start }
         } catch let error as RPCError {
             try Task.checkCancellation()

@@ -14,13 +14,15 @@ struct DataKeyWrapper: Sendable {
     /// Opens a wrapped data key.
     ///
     /// Throws: `RPCError` of the keys service; INVALID_ARGUMENT when it is no AES-256 key.
-    func open(_ record: StateDataKeyRecord, for snapshot: InstanceSnapshot) async throws
-        -> SealingKey
-    {
+    func open(
+        _ record: StateDataKeyRecord, for snapshot: InstanceSnapshot,
+        timeout: Duration = Self.timeout
+    ) async throws -> SealingKey {
         var request = KeysDecryptRequest()
         request.ciphertextBlob = record.ciphertextBlob
         request.encryptionContext = context.values(snapshot)
-        let answer = try await client.decrypt(request, options: CallOptions(timeout: Self.timeout))
+        let answer = try await client.decrypt(
+            request, options: CallOptions(timeout: min(timeout, Self.timeout)))
         var plaintext = [UInt8](answer.plaintext)
         guard plaintext.count == AEADKey.keyByteCount else {
             throw RPCError(
@@ -69,9 +71,7 @@ struct DataKeyWrapper: Sendable {
 package enum Timestamp {
     /// Microseconds since 1970.
     package static var nowMicroseconds: Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
+        Int64(Date().timeIntervalSince1970 * 1_000_000)
     }
 }
 

@@ -126,10 +126,9 @@ struct BatchWriter<State: DomainState>: Sendable {
     ) async throws {
         var changes = batch.changes
         let needsKey = changes.contains { if case .sealed = $0.content { true } else { false } }
+        let retired = dataKey.isNew && needsKey ? retiredDataKeys() : []
         if dataKey.isNew, needsKey {
-            let value: [UInt8] = try dataKey.held.record.serializedBytes()
-            changes.insert(
-                RecordChange(key: dataKey.held.logKey, version: 1, content: .plain(value)), at: 0)
+            changes = try ([dataKey.held] + retired).map { try $0.change() } + changes
         }
         var request = CoordinatorAppendRequest()
         request.scope = writer.domain.scope.wire
@@ -139,10 +138,25 @@ struct BatchWriter<State: DomainState>: Sendable {
         request.events = batch.events
         request.records = try changes.map { try record($0, moment, dataKey.held) }
         let answer = try await send(request)
-        if dataKey.isNew, needsKey { replica.ring.insert(dataKey.held) }
+        if dataKey.isNew, needsKey {
+            replica.ring.insert(dataKey.held)
+            for held in retired { replica.ring.update(held.record, version: held.version) }
+        }
         let position = changes.isEmpty ? standing() : answer.position
         if !changes.isEmpty { applyOwn(changes, answer, moment) }
         for item in batch.items { item.finish(.success(position)) }
+    }
+
+    /// The data keys that a new one takes over from.
+    private func retiredDataKeys() -> [HeldDataKey] {
+        replica.ring.all(stream: writer.stream, domain: writer.domain.name)
+            .filter(\.record.active)
+            .map { held in
+                var held = held
+                held.record.active = false
+                held.version += 1
+                return held
+            }
     }
 
     private func record(

@@ -1,7 +1,6 @@
 import Contracts
 import Logging
 import RPC
-import SwiftProtobuf
 
 /// Wraps this Region's data keys anew when the instance names another KMS key.
 ///
@@ -49,13 +48,13 @@ struct DataKeyRewrapper<State: DomainState>: Sendable {
     }
 
     private func append(_ record: StateDataKeyRecord, over held: HeldDataKey) async throws {
-        let value: [UInt8] = try record.serializedBytes()
-        let version = held.version + 1
-        let change = RecordChange(
-            key: held.logKey, version: version, content: .plain(value))
+        var rewrapped = held
+        rewrapped.record = record
+        rewrapped.version += 1
+        let change = try rewrapped.change()
         _ = try await writer.submit(until: .after(.seconds(10))) { _ in
             DomainWrite((), changes: [change])
         }
-        replica.ring.update(record, version: version)
+        replica.ring.update(record, version: rewrapped.version)
     }
 }
