@@ -33,10 +33,12 @@ struct UserTests {
         }
     }
 
-    @Test("user names that are empty, too long, reserved or hold blanks are refused", arguments: [
-        "", "Administrator", "awsadministrators", "a b", "tab\tname", "line\nname", "a\u{0}b",
-        "a\u{200b}b", String(repeating: "x", count: 129),
-    ])
+    @Test(
+        "user names that are empty, too long, reserved or hold blanks are refused",
+        arguments: [
+            "", "Administrator", "awsadministrators", "a b", "tab\tname", "line\nname", "a\u{0}b",
+            "a\u{200b}b", String(repeating: "x", count: 129),
+        ])
     func invalidNames(_ name: String) async throws {
         try await world.withDirectory { directory in
             let error = await failure { try await directory.create(name) }

@@ -10,7 +10,8 @@ struct ApplicationTests {
 
     @Test("an application without support for customer managed keys is refused while one is used")
     func customerManagedKey() async throws {
-        let key = "arn:aws:kms:eu-central-1:111122223333:key/mrk-" + String(repeating: "b", count: 32)
+        let key =
+            "arn:aws:kms:eu-central-1:111122223333:key/mrk-" + String(repeating: "b", count: 32)
         world.primary.coordinator.setInstance(TestRegion.instance(kmsKeyARN: key))
         try await world.withPermissions { permissions in
             let error = await failure {
@@ -22,9 +23,11 @@ struct ApplicationTests {
         }
     }
 
-    @Test("start URLs that are no http address are refused", arguments: [
-        "", "javascript:alert(1)", "ftp://example.com", "https://", "example.com",
-    ])
+    @Test(
+        "start URLs that are no http address are refused",
+        arguments: [
+            "", "javascript:alert(1)", "ftp://example.com", "https://", "example.com",
+        ])
     func startURL(_ url: String) async throws {
         try await world.withPermissions { permissions in
             var request = PermissionCreateApplicationRequest()
@@ -108,7 +111,8 @@ struct ApplicationTests {
             update.permissionSet = set
             update.permissionSet.description_p = "May look"
             update.expectedVersion = 1
-            #expect(try await permissions.client.updatePermissionSet(update).permissionSet.version == 2)
+            #expect(
+                try await permissions.client.updatePermissionSet(update).permissionSet.version == 2)
             let stale = await failure { try await permissions.client.updatePermissionSet(update) }
             #expect(stale?.reason == "VERSION_CHANGED")
         }

@@ -28,7 +28,8 @@ final class FakeDirectory: Sendable {
         table.register(
             DirectoryMethods.getUser,
             .unary { [self] payload, _ in
-                let id = try MessageCoding.decode(DirectoryGetUserRequest.self, from: payload).userID
+                let id = try MessageCoding.decode(DirectoryGetUserRequest.self, from: payload)
+                    .userID
                 var response = DirectoryGetUserResponse()
                 response.user = try user(id)
                 return try MessageCoding.encode(response)

@@ -122,7 +122,8 @@ struct WriterTests {
 
     @Test("after a change of the KMS key and a compaction a new replica opens everything")
     func rewrappedKeys() async throws {
-        let key = "arn:aws:kms:eu-central-1:111122223333:key/mrk-" + String(repeating: "a", count: 32)
+        let key =
+            "arn:aws:kms:eu-central-1:111122223333:key/mrk-" + String(repeating: "a", count: 32)
         let service = TextService(world.primary)
         try await withRunning(service.run) {
             _ = try await service.put("a", "alpha")
@@ -191,7 +192,8 @@ struct WriterTests {
         try await withRunning(service.run) {
             #expect(await service.isOpen())
             let text = String(repeating: "x", count: 300_000)
-            #expect(await failure { try await service.put("a", text) }?.reason == "RECORD_TOO_LARGE")
+            #expect(
+                await failure { try await service.put("a", text) }?.reason == "RECORD_TOO_LARGE")
         }
     }
 

@@ -8,7 +8,8 @@ extension DirectoryServer {
     func changeMembers(
         _ request: DirectoryChangeMembersRequest, context: ServerContext
     ) async throws -> DirectoryChangeMembersResponse {
-        let name = request.addUserIds.isEmpty && !request.replaceAll
+        let name =
+            request.addUserIds.isEmpty && !request.replaceAll
             ? "RemoveMemberFromGroup" : "AddMemberToGroup"
         let parameters = groupParameters(request.groupID)
         return try await audit.run(name, context, request: parameters) { actor in

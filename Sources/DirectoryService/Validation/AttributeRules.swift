@@ -18,7 +18,8 @@ enum AttributeRules {
         let count = value.unicodeScalars.count
         guard length.contains(count) else {
             throw invalid(
-                field, "has \(count) characters; \(length.lowerBound) to \(length.upperBound) "
+                field,
+                "has \(count) characters; \(length.lowerBound) to \(length.upperBound) "
                     + "are allowed")
         }
         guard value.unicodeScalars.allSatisfy({ isAllowed($0, blanks) }) else {

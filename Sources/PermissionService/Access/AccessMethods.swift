@@ -90,7 +90,9 @@ enum Access {
         }
         var response = PermissionGetAccessResponse()
         response.accounts = sets.compactMap { account($0.key, $0.value, state) }
-            .sorted { ($0.account.name, $0.account.accountID) < ($1.account.name, $1.account.accountID) }
+            .sorted {
+                ($0.account.name, $0.account.accountID) < ($1.account.name, $1.account.accountID)
+            }
         response.applications = arns.compactMap { state.applications[$0] }
             .filter { $0.status == .enabled }
             .sorted { ($0.name, $0.applicationArn) < ($1.name, $1.applicationArn) }

@@ -157,7 +157,8 @@ enum ApplicationRules {
         else {
             throw RPCError.invalid("START_URL_INVALID", "start_url needs an http or https URL.")
         }
-        guard application.supportsCustomerManagedKeys || instance.encryption.kmsKeyArn.isEmpty else {
+        guard application.supportsCustomerManagedKeys || instance.encryption.kmsKeyArn.isEmpty
+        else {
             throw RPCError.precondition(
                 "CMK_NOT_SUPPORTED",
                 "\(application.name) does not support customer managed keys, "

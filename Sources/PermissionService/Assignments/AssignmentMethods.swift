@@ -117,7 +117,8 @@ extension PermissionHandler {
         }
         return AssignmentKey(
             accountID: parts[0], permissionSetARN: parts[1],
-            principal: Principal(isGroup: parts[2].hasPrefix("g"), id: String(parts[2].dropFirst(2))))
+            principal: Principal(
+                isGroup: parts[2].hasPrefix("g"), id: String(parts[2].dropFirst(2))))
     }
 
     static func principal(_ type: PermissionPrincipalType, _ id: String) throws -> Principal {
@@ -152,7 +153,9 @@ extension PermissionHandler {
                 request.userID = principal.id
                 _ = try await directory.getUser(request, options: options)
             }
-        } catch let error as RPCError where error.code == .notFound || error.code == .invalidArgument {
+        } catch let error as RPCError
+            where error.code == .notFound || error.code == .invalidArgument
+        {
             throw RPCError.missing(
                 "PRINCIPAL_NOT_FOUND",
                 "There is no \(principal.isGroup ? "group" : "user") \(principal.id).")

@@ -42,7 +42,10 @@ struct PermissionHandler: PermissionsHandler {
         response.reason = status.reason
         response.positions = replica.positions
         let counts = try? replica.read {
-            [$0.accounts.count, $0.permissionSets.count, $0.assignments.count, $0.applications.count]
+            [
+                $0.accounts.count, $0.permissionSets.count, $0.assignments.count,
+                $0.applications.count,
+            ]
         }
         if let counts {
             response.accounts = UInt64(counts[0])

@@ -49,9 +49,10 @@ struct WriteBatch<State: DomainState>: Sendable {
     /// Takes a request in; false when it has to wait for the next batch.
     mutating func take(_ item: PendingWrite<State>, _ planned: PlannedWrite) throws -> Bool {
         let size = try Self.checkedSize(planned)
-        guard items.isEmpty
-            || (changes.count + planned.changes.count <= Self.recordsGoal
-                && bytes + size <= Self.bytesMax)
+        guard
+            items.isEmpty
+                || (changes.count + planned.changes.count <= Self.recordsGoal
+                    && bytes + size <= Self.bytesMax)
         else { return false }
         let own = planned.changes.map(\.key) + planned.exclusive
         guard !own.contains(where: { exclusive.contains($0) || shared.contains($0) }),
