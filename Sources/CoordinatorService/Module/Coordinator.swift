@@ -51,6 +51,11 @@ final class Coordinator: Sendable {
 
     var isPrimary: Bool { engine.state.identity?.isPrimary ?? false }
 
+    /// Whether a Region is part of the instance. The primary is, also before its record has come.
+    func isMember(_ other: String) -> Bool {
+        instance.regions[other] != nil || engine.state.identity?.primaryRegion == other
+    }
+
     /// From memory when the newest entries hold it, else from disk.
     func read(_ query: ReadQuery) async throws -> ReadResult {
         if let recent = hub.read(query) { return recent }

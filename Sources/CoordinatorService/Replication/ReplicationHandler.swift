@@ -27,9 +27,7 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
         _ request: CoordinatorAcknowledgeRequest, context: ServerContext
     ) async throws -> CoordinatorAcknowledgeResponse {
         let sender = try sendingRegion(context, named: request.region)
-        guard coordinator.instance.regions[sender] != nil else {
-            throw RPCError.notMember(sender)
-        }
+        guard coordinator.isMember(sender) else { throw RPCError.notMember(sender) }
         coordinator.acknowledgements.acknowledge(request, at: coordinator.now())
         return .init()
     }

@@ -35,21 +35,21 @@ struct SubscribeSession {
             guard state.identity?.logID == logID else {
                 throw LogError(.regionNotEnabled, "The Region has left the instance.")
             }
-            guard coordinator.instance.regions[subscriber] != nil else {
-                throw RPCError.notMember(subscriber)
-            }
+            guard coordinator.isMember(subscriber) else { throw RPCError.notMember(subscriber) }
             for stream in streams(state) { try await sendNews(of: stream) }
             try await coordinator.hub.wait(past: version)
         }
     }
 
-    /// What this Region writes, and for a returning Region its own stream as the primary holds it.
+    /// What this Region writes, and for a returning Region its own stream as the primary holds it:
+    /// that one first, so that the Region may write again before it counts as copied.
     private func streams(_ state: LogState) -> [StreamName] {
-        var streams = [StreamName.regional(coordinator.region)]
-        if state.identity?.isPrimary ?? false {
-            streams.append(.control)
-            if returnsOwnStream { streams.append(.regional(subscriber)) }
-        }
+        guard let identity = state.identity else { return [] }
+        var streams: [StreamName] = []
+        if identity.isPrimary, returnsOwnStream { streams.append(.regional(subscriber)) }
+        // Until this Region has its own stream back, there is nothing of it to send.
+        if identity.mayWriteOwnStream { streams.append(.regional(coordinator.region)) }
+        if identity.isPrimary { streams.append(.control) }
         return streams
     }
 

@@ -54,7 +54,7 @@ package final class SQLiteLogEngine: LogEngine {
         try pool.writeWithoutTransaction { db in
             // GRDB sets NORMAL for WAL; an acknowledged append must be on disk.
             try db.execute(sql: "PRAGMA synchronous = FULL")
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 16000")
             try db.execute(sql: "PRAGMA cache_size = -65536")
         }
         try SQLiteSchema.migrator.migrate(pool)
