@@ -28,8 +28,8 @@ struct SessionPages: Sendable {
             id = session.sessionID
             userName = session.userName
             region = session.region
-            started = Display.time(microseconds: session.createdAtUs)
-            ends = Display.time(microseconds: session.expiresAtUs)
+            started = Display.clock(microseconds: session.createdAtUs)
+            ends = Display.clock(microseconds: session.expiresAtUs)
             address = session.sourceIpAddress.isEmpty ? "–" : session.sourceIpAddress
             isLive = !session.revoked
             (state, tone) = session.revoked ? ("Ended", "warn") : ("Live", "good")

@@ -75,7 +75,7 @@ struct RegionRow: Sendable {
         isWorking = region.status == .adding || region.status == .removing
         isRemovable = !region.primary && region.status == .active
         portalURL = region.portalURL
-        added = Display.time(microseconds: region.addedAtUs)
+        added = Display.clock(microseconds: region.addedAtUs)
         let replica = replication?.replicas.first { $0.region == region.name }
         if let replica, replica.connected || replica.problem.isEmpty {
             lag = replica.lagUs < 0 ? "–" : Self.lag(replica.lagUs)

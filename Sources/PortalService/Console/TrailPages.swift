@@ -24,7 +24,7 @@ struct TrailPages: Sendable {
         let time, name, source, user, address, result, tone: String
 
         init(_ event: TrailRecordedEvent) {
-            time = Display.time(microseconds: event.eventTimeUs)
+            time = Display.clock(microseconds: event.eventTimeUs)
             name = event.event.eventName
             source = event.event.eventSource
             user = event.event.actor.userName.isEmpty ? "–" : event.event.actor.userName

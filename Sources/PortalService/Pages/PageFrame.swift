@@ -50,6 +50,13 @@ enum Display {
         return "\(date) \(clock) UTC"
     }
 
+    /// "2026-11-24 03:15:02", for columns that say UTC in their head.
+    static func clock(microseconds: Int64) -> String {
+        guard microseconds > 0 else { return "–" }
+        let (date, clock) = dateAndClock(microseconds)
+        return "\(date) \(clock)"
+    }
+
     /// "2026-11-24T03:15:02Z".
     static func rfc3339(microseconds: Int64) -> String {
         let (date, clock) = dateAndClock(max(0, microseconds))
