@@ -148,6 +148,24 @@ struct ReplicationTests {
         await world.end()
     }
 
+    @Test("a Region that holds something else at the same position is found and named")
+    func divergence() async throws {
+        let world = try await worldOfTwo()
+        let position = try await world.append(["user/1"])
+        try await world.add(World.second)
+        await world.stop(World.second)
+        try await world.forge("user/forged", after: position, in: World.second)
+        try await world.append(["user/2"])
+        try await world.start(World.second)
+        let answer = try await world.administration().verifyRegions(.init())
+        #expect(!answer.equal)
+        let difference = try #require(answer.differences.first)
+        #expect(difference.region == World.second)
+        #expect(difference.stream == "control")
+        #expect(answer.differences.contains { $0.domain == "directory" })
+        await world.end()
+    }
+
     @Test("Regions outside the instance get nothing, whatever they say")
     func strangers() async throws {
         let world = try await World([World.primary, World.second, World.third])

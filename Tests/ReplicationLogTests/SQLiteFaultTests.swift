@@ -93,6 +93,31 @@ struct SQLiteFaultTests {
         #expect(mode == 2)
     }
 
+    @Test("a killed process leaves files that hold all it had acknowledged, and its trail")
+    func killed() async throws {
+        let fixture = try EngineFixture(.sqlite)
+        let left = try EngineFixture(.sqlite)
+        let engine = try await engine(fixture)
+        for index in 0..<50 {
+            _ = try await engine.append(
+                Sample.append(
+                    [Sample.record("k\(index % 9)", UInt64(index + 1))],
+                    events: [Sample.event("E\(index)")]))
+        }
+        // What is in the files now is what a kill would leave: the log is not closed.
+        for suffix in ["", "-wal"] {
+            try FileManager.default.copyItem(
+                atPath: fixture.path + suffix, toPath: left.path + suffix)
+        }
+        let reopened = try SQLiteLogEngine(path: left.path, region: Sample.primary)
+        #expect(reopened.state.heads == engine.state.heads)
+        #expect(reopened.state.digests == engine.state.digests)
+        let verdict = try await reopened.verifyTrail()
+        #expect(verdict.events == 50)
+        #expect(verdict.firstBrokenSequence == nil)
+        _ = try await reopened.append(Sample.append([Sample.record("next")]))
+    }
+
     @Test("a failing operation does not take the others of its group with it")
     func group() async throws {
         let fixture = try EngineFixture(.sqlite)

@@ -1,6 +1,7 @@
 import Contracts
 import Foundation
 import RPC
+import ReplicationLog
 import SwiftProtobuf
 import Testing
 
@@ -117,6 +118,34 @@ extension World {
                 expected = error.metadata["domain-sequence"].flatMap(UInt64.init) ?? 0
             }
         }
+    }
+
+    /// Writes an entry that the primary never wrote into the files of a stopped Region.
+    func forge(_ key: String, after position: LogPosition, in region: String) async throws {
+        let engine = try SQLiteLogEngine(
+            path: directory.appending(path: region).path + "/log.sqlite", region: region)
+        let head = engine.state.position(of: .control)
+        #expect(head.sequence >= position.sequence)
+        var entry = LogEntry.with {
+            $0.stream = "control"
+            $0.sequence = head.sequence + 1
+            $0.epoch = head.epoch
+            $0.commit = head.sequence + 1
+            $0.domain = "directory"
+            $0.key = key
+            $0.version = 1
+        }
+        entry.checksum = entry.computedChecksum
+        let through = LogPosition.with {
+            $0.stream = "control"
+            $0.sequence = entry.sequence
+            $0.epoch = entry.epoch
+        }
+        let batch = ReceivedBatch(
+            sender: World.primary, logID: engine.state.identity?.logID ?? "", stream: "control",
+            entries: [entry], after: head.sequence, through: through, compactedThrough: 0)
+        _ = try await engine.apply(batch.validated())
+        await engine.close()
     }
 
     /// Keys of a domain as a service in the Region would see them.
