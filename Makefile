@@ -34,7 +34,9 @@ format:
 generate: setup
 	Scripts/generate
 
-bench: build
+bench: setup
+	swift build -c release --product portolan
+	swift build -c release --product portolan-bench
 	@.venv/bin/python -m Scripts.demo.bench
 
 interop: build
