@@ -69,7 +69,8 @@ def measure(world: World) -> dict[str, tuple[float, str]]:
     world.cli("instance", "create", "--name", "Bench", "--identity-source", "external-idp")
     connect_idp(world)
     _join(world)
-    rows["scim.create-user"] = (_scim(world, 2000), "Python client, 8 connections")
+    count = int(os.environ.get("BENCH_PEOPLE", "2000"))
+    rows["scim.create-user"] = (_scim(world, count), "Python client, 8 connections")
     rows |= _calls(world)
     if "rpc.get-user.latency" not in rows:
         rows["rpc.get-user.latency"] = (
@@ -98,7 +99,7 @@ def _calls(world: World) -> dict[str, tuple[float, str]]:
         "permission.access": (
             ("calls", "access", "--user", user), "perSecond", "a person without groups"),
         "directory.create-user": (
-            ("fill", "--users", "20000", "--first", "1000000", "--seconds", "20"),
+            ("fill", "--users", os.environ.get("BENCH_USERS", "20000"), "--first", "1000000"),
             "perSecond", "64 callers, durable, replicated to a second Region"),
         "log.append": (
             ("log", "--identity", "portal", "--records", "1"), "perSecond",
@@ -107,10 +108,11 @@ def _calls(world: World) -> dict[str, tuple[float, str]]:
             ("calls", "encrypt", "--key", key), "perSecond", "256 bytes, 64 callers"),
     }
     rows = {}
+    seconds = ["--seconds", os.environ.get("BENCH_SECONDS", "5")]
     for name, (arguments, figure, note) in wanted.items():
         done = subprocess.run(
             [program, *arguments, "--context", world.cluster.context,
-             "--region", world.primary],
+             "--region", world.primary, *([] if arguments[0] == "fill" else seconds)],
             capture_output=True, text=True, timeout=300, check=False)
         try:
             result = json.loads(done.stdout.strip().splitlines()[-1])
@@ -142,7 +144,7 @@ def _join(world: World) -> None:
 
 def _scim(world: World, count: int) -> float:
     token = world.cli.json("scim-token", "create")
-    people = generate(people=count).people
+    people = generate().people[:count]
 
     def make() -> ScimClient:
         return ScimClient(token["endpoint"].rstrip("/"), token["secret"], str(world.trust), "Bench")
