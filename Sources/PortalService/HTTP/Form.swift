@@ -56,12 +56,19 @@ extension Request {
     }
 
     /// The body, refused before it is read when it says that it is larger, and as soon as it is.
-    func boundedBody(_ bytesMax: Int) async throws -> ByteBuffer {
+    ///
+    /// A body that comes in drops is given up after `time`; one that stops coming ends with the
+    /// idle connection.
+    func boundedBody(_ bytesMax: Int, within time: Duration = .seconds(30)) async throws
+        -> ByteBuffer
+    {
+        let start = ContinuousClock.now
         if let length = headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
             throw PortalFailure.tooLarge(bytesMax)
         }
         var collected = ByteBuffer()
         for try await part in body {
+            guard ContinuousClock.now - start <= time else { throw PortalFailure.tooSlow }
             guard collected.readableBytes + part.readableBytes <= bytesMax else {
                 throw PortalFailure.tooLarge(bytesMax)
             }

@@ -45,6 +45,12 @@ extension PortalFailure {
             message: "At most \(bytesMax) bytes are accepted here.")
     }
 
+    static var tooSlow: PortalFailure {
+        PortalFailure(
+            status: .requestTimeout, code: "BODY_TOO_SLOW", title: "That took too long",
+            message: "The request did not arrive in time. Please try again.")
+    }
+
     static var noInstance: PortalFailure {
         PortalFailure(
             status: .serviceUnavailable, code: "REGION_NOT_ENABLED",

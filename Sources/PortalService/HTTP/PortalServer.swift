@@ -11,6 +11,8 @@ import ServiceKit
 struct PortalServer: Sendable {
     static let headerBytesMax = 16 << 10
     static let headerCountMax = 64
+    /// More than these wait in the kernel until others have ended.
+    static let connectionsMax = 8_192
     let features: PortalFeatures
 
     /// Serves until cancelled. Without an address for HTTPS it only waits.
@@ -27,7 +29,8 @@ struct PortalServer: Sendable {
             server: try .http2Upgrade(
                 tlsConfiguration: try tlsConfiguration(), configuration: limits),
             configuration: ApplicationConfiguration(
-                address: .hostname(address.host, port: address.port), serverName: nil),
+                address: .hostname(address.host, port: address.port), serverName: nil,
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
             onServerRunning: { [logger = features.services.logger] channel in
                 logger.info(
                     "the portal serves HTTPS",

@@ -32,7 +32,7 @@ struct SCIMCall: Sendable {
             let bytes = try await request.boundedBody(SCIMLimits.bodyBytesMax)
             return try SCIMValue.parse(Data(bytes.readableBytesView))
         } catch let failure as PortalFailure {
-            throw SCIMError(status: 413, detail: failure.message)
+            throw SCIMError(status: failure.status.code, detail: failure.message)
         }
     }
 

@@ -82,6 +82,17 @@ struct SecurityTests {
         }
     }
 
+    @Test("a body that comes in drops is given up")
+    func slowBody() async throws {
+        let (body, source) = RequestBody.makeStream()
+        let request = Request(
+            head: .init(method: .post, scheme: "https", authority: "x", path: "/"), body: body)
+        let read = Task { try await request.boundedBody(1_000, within: .zero) }
+        await source.yield(ByteBuffer(string: "a"))
+        source.finish()
+        await #expect(throws: PortalFailure.self) { try await read.value }
+    }
+
     @Test("a field sent twice is refused")
     func duplicateField() {
         #expect(throws: PortalFailure.self) { try Form(encoded: "a=1&a=2") }
