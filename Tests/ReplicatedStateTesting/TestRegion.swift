@@ -88,7 +88,7 @@ package func withRunning<Result: Sendable>(
 
 /// Asks again until the condition holds; false when it did not within the time.
 package func eventually(
-    within duration: Duration = .seconds(20), _ condition: () async throws -> Bool
+    within duration: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let end = ContinuousClock.now + duration
     while ContinuousClock.now < end {

@@ -21,8 +21,8 @@ struct RecordTable {
     /// Live records.
     var count: Int { order.count }
 
-    /// Rows in use or free: bound of row numbers.
-    var rowsEnd: Int { ids.count }
+    /// Bytes of all records and of those that were replaced and not yet given back.
+    var heldBytes: Int { arena.liveBytes + arena.wastedBytes }
 
     func isLive(_ row: UInt32) -> Bool { !references[Int(row)].isEmpty }
 
