@@ -1,4 +1,5 @@
 import Contracts
+import CoordinatorService
 import Foundation
 import RPC
 import SwiftProtobuf
@@ -163,6 +164,27 @@ struct ReplicationTests {
         #expect(difference.region == World.second)
         #expect(difference.stream == "control")
         #expect(answer.differences.contains { $0.domain == "directory" })
+        await world.end()
+    }
+
+    @Test("a copy that differs raises an alarm and is copied again by itself")
+    func repair() async throws {
+        let world = try await World { $0.timings.verification = .milliseconds(100) }
+        try await world.instanceReadyToReplicate()
+        let position = try await world.append(["user/1"])
+        try await world.add(World.second)
+        await world.stop(World.second)
+        try await world.forge("user/forged", after: position, in: World.second)
+        try await world.append(["user/2"])
+        try await world.start(World.second)
+        try await eventually("the alarm is in the trail") {
+            try await world.trail(World.second).lookUp(.init()).events
+                .contains { $0.event.eventName == "ReplicaDiverged" }
+        }
+        try await eventually("the copy is equal again") {
+            try await world.keys(of: "directory", in: World.second) == ["user/1", "user/2"]
+        }
+        #expect(try await world.administration().verifyRegions(.init()).equal)
         await world.end()
     }
 

@@ -55,6 +55,7 @@ package struct CoordinatorModule: ServiceModule {
             group.addTask { try await SubscriptionSupervisor(coordinator: coordinator).run() }
             group.addTask { try await Canary(coordinator: coordinator).run() }
             group.addTask { try await Maintenance(coordinator: coordinator).run() }
+            group.addTask { try await DigestGuard(coordinator: coordinator).run() }
             group.addTask { try await RegionWorkflow(coordinator: coordinator).run() }
             group.addTask { try await EncryptionUpdate(coordinator: coordinator).run() }
         }

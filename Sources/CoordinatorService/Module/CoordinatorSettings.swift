@@ -65,6 +65,8 @@ package struct CoordinatorTimings: Sendable {
     package var backOffMax = Duration.seconds(5)
     /// Between two looks at compaction and at acknowledgements to keep.
     package var maintenance = Duration.seconds(10)
+    /// Between two comparisons of this Region's copies with their writers'.
+    package var verification = Duration.seconds(60)
     /// A workflow without progress for so long fails.
     package var workflowStallMax = Duration.seconds(120)
     /// Data keys must name a new KMS key within this time.
