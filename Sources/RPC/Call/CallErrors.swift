@@ -32,6 +32,12 @@ extension RPCError {
             message: "\(peer) may not call \(method).")
     }
 
+    static func messageTooLarge(_ bytes: Int, _ limits: CallLimits) -> RPCError {
+        RPCError(
+            .resourceExhausted, reason: "MESSAGE_TOO_LARGE",
+            message: "A message has \(bytes) bytes; \(limits.messageBytesMax) are allowed.")
+    }
+
     /// The error as it may leave the process.
     ///
     /// An `RPCError` keeps code, reason, message and metadata within their limits. Anything else

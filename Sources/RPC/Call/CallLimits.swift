@@ -23,10 +23,7 @@ package struct CallLimits: Sendable {
     /// Throws: RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE.
     func check(message: ByteBuffer) throws {
         guard message.readableBytes <= messageBytesMax else {
-            throw RPCError(
-                .resourceExhausted, reason: "MESSAGE_TOO_LARGE",
-                message: "A message has \(message.readableBytes) bytes; \(messageBytesMax) are "
-                    + "allowed.")
+            throw RPCError.messageTooLarge(message.readableBytes, self)
         }
     }
 

@@ -5,6 +5,11 @@ public struct MethodDescriptor: Hashable, Sendable {
         case serverStreaming
         case clientStreaming
         case bidirectionalStreaming
+
+        /// Whether the caller sends a stream of requests.
+        package var takesStream: Bool { self == .clientStreaming || self == .bidirectionalStreaming }
+        /// Whether the server sends a stream of answers.
+        package var givesStream: Bool { self == .serverStreaming || self == .bidirectionalStreaming }
     }
 
     /// Full name of the service, "portolan.directory.v1.Directory".

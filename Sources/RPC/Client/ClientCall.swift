@@ -24,7 +24,9 @@ final class ClientCall: Sendable {
     }
 
     let method: MethodDescriptor
-    let request: ByteBuffer
+    /// The only request; nil when they are streamed.
+    let request: ByteBuffer?
+    let requests: OutgoingRequests?
     let metadata: [String: String]
     let deadline: Deadline
     /// Set for calls with a streamed answer.
@@ -32,11 +34,12 @@ final class ClientCall: Sendable {
     private let state = Mutex(State())
 
     init(
-        method: MethodDescriptor, request: ByteBuffer, metadata: [String: String],
+        method: MethodDescriptor, request: ByteBuffer?, metadata: [String: String],
         deadline: Deadline
     ) {
         self.method = method
         self.request = request
+        self.requests = request == nil ? OutgoingRequests() : nil
         self.metadata = metadata
         self.deadline = deadline
         self.incomingStream = Mutex(nil)
@@ -85,6 +88,7 @@ final class ClientCall: Sendable {
         }
         guard first else { return }
         continuation?.resume(with: result)
+        requests?.stop(.callerGone)
         switch result {
         case .success: incoming?.finish()
         case .failure(let failure): incoming?.finish(failure.error)

@@ -35,6 +35,8 @@ final class ClientConnection: ChannelInboundHandler {
     private var outbound = ByteBuffer()
     private var nextStreamID: UInt32 = 1
     private var streamsMax = WireLimits.defaultStreamsMax
+    /// What the server lets each stream of requests send to begin with.
+    private var requestCredit = WireLimits.defaultStreamCreditBytes
     private var failure: RPCError?
     private var lastRead = NIODeadline.now()
     private var asked = false
@@ -147,19 +149,37 @@ final class ClientConnection: ChannelInboundHandler {
         }
         outbound.writeCall(
             streamID: id, method: call.method.fullName, timeoutMicroseconds: microseconds,
-            metadata: call.metadata, payload: call.request)
+            metadata: call.metadata, payload: call.request,
+            isLast: call.requests?.hasEnded ?? true)
+        call.requests?.gate.grant(requestCredit)
         // Far from the end of the numbers another connection takes over.
         if nextStreamID > UInt32.max - (1 << 20) { drain() }
     }
 
     /// The caller no longer wants the answer.
     func cancel(_ call: ClientCall) {
-        call.fail(.callerGone)
         if let id = call.streamID, active.removeValue(forKey: id) != nil {
             outbound.writeFrame(streamID: id, .cancel(WireCancel()))
             afterEnd()
             flush()
         }
+    }
+
+    /// One more request of a stream of them.
+    func message(_ call: ClientCall, _ payload: ByteBuffer) {
+        guard let id = call.streamID, active[id] != nil else { return }
+        outbound.writeMessage(streamID: id, payload: payload)
+        flush()
+    }
+
+    /// The last request is sent, or will be when the call is.
+    func endRequests(_ call: ClientCall) {
+        call.requests?.hasEnded = true
+        guard let id = call.streamID, active[id] != nil else { return }
+        var end = WireMessage()
+        end.endOfRequests = true
+        outbound.writeFrame(streamID: id, .message(end))
+        flush()
     }
 
     /// The consumer of a stream made room.
@@ -229,13 +249,16 @@ final class ClientConnection: ChannelInboundHandler {
             if frame.view.settings.streamsMax > 0 {
                 streamsMax = Int(frame.view.settings.streamsMax)
             }
+            if frame.view.settings.streamCreditBytes > 0 {
+                requestCredit = Int(clamping: frame.view.settings.streamCreditBytes)
+            }
             if phase == .opening {
                 phase = .open
                 opened.succeed()
             }
             afterEnd()
         case .goAway: try goAway(frame)
-        case .credit: break
+        case .credit: active[id]?.call.requests?.gate.grant(Int(clamping: frame.view.number))
         case .call, .cancel:
             throw RPCError.protocolViolation("\(peerName) sent a frame that only clients send.")
         }

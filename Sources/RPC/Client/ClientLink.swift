@@ -36,6 +36,33 @@ final class ClientLink: Sendable {
         return PayloadStream(incoming)
     }
 
+    /// Throws: `CallFailure`.
+    func clientStreaming(
+        _ call: ClientCall, _ produce: @escaping RequestProducer
+    ) async throws -> ByteBuffer {
+        startRequests(call, produce)
+        return try await unary(call)
+    }
+
+    func bidirectionalStreaming(
+        _ call: ClientCall, _ produce: @escaping RequestProducer
+    ) -> PayloadStream {
+        defer { startRequests(call, produce) }
+        return serverStreaming(call)
+    }
+
+    private func startRequests(_ call: ClientCall, _ produce: @escaping RequestProducer) {
+        call.requests?.start(produce, limits: limits) { payload in
+            self.channel.eventLoop.execute { self.connection.value.message(call, payload) }
+        } done: { result in
+            switch result {
+            case .success:
+                self.channel.eventLoop.execute { self.connection.value.endRequests(call) }
+            case .failure(let error): self.cancel(call, error)
+            }
+        }
+    }
+
     func close(_ error: RPCError) {
         channel.eventLoop.execute { self.connection.value.stop(error) }
     }
@@ -56,8 +83,8 @@ final class ClientLink: Sendable {
         }
     }
 
-    private func cancel(_ call: ClientCall) {
-        call.fail(.callerGone)
+    private func cancel(_ call: ClientCall, _ error: RPCError = .callerGone) {
+        call.fail(error)
         channel.eventLoop.execute { self.connection.value.cancel(call) }
     }
 

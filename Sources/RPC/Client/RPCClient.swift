@@ -34,7 +34,7 @@ package final class RPCClient: CallChannel {
     package func unary(
         _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
     ) async throws -> ByteBuffer {
-        let deadline = try check(request, options)
+        let (deadline, metadata) = try check(request, options, method)
         var attempt = 0
         while true {
             attempt += 1
@@ -42,8 +42,7 @@ package final class RPCClient: CallChannel {
                 let link = try await link(by: deadline, for: method)
                 return try await link.unary(
                     ClientCall(
-                        method: method, request: request, metadata: options.metadata,
-                        deadline: deadline))
+                        method: method, request: request, metadata: metadata, deadline: deadline))
             } catch let failure as CallFailure {
                 let isSafe = !failure.mayHaveRun || method.isIdempotent
                 guard isSafe, failure.error.code == .unavailable,
@@ -57,21 +56,49 @@ package final class RPCClient: CallChannel {
     package func serverStreaming(
         _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
     ) async throws -> PayloadStream {
-        let deadline = try check(request, options)
+        let (deadline, metadata) = try check(request, options, method)
         let link = try await link(by: deadline, for: method)
         return link.serverStreaming(
-            ClientCall(
-                method: method, request: request, metadata: options.metadata, deadline: deadline))
+            ClientCall(method: method, request: request, metadata: metadata, deadline: deadline))
+    }
+
+    package func clientStreaming(
+        _ method: MethodDescriptor, options: CallOptions, requests: @escaping RequestProducer
+    ) async throws -> ByteBuffer {
+        let (deadline, metadata) = try check(nil, options, method)
+        let link = try await link(by: deadline, for: method)
+        let call = ClientCall(
+            method: method, request: nil, metadata: metadata, deadline: deadline)
+        do {
+            return try await link.clientStreaming(call, requests)
+        } catch let failure as CallFailure {
+            throw failure.error
+        }
+    }
+
+    package func bidirectionalStreaming(
+        _ method: MethodDescriptor, options: CallOptions, requests: @escaping RequestProducer
+    ) async throws -> PayloadStream {
+        let (deadline, metadata) = try check(nil, options, method)
+        let link = try await link(by: deadline, for: method)
+        return link.bidirectionalStreaming(
+            ClientCall(method: method, request: nil, metadata: metadata, deadline: deadline),
+            requests)
     }
 
     package func close() async {
         for slot in slots { slot.close() }
     }
 
-    private func check(_ request: ByteBuffer, _ options: CallOptions) throws -> Deadline {
-        try configuration.limits.check(message: request)
-        try configuration.limits.check(metadata: options.metadata)
-        return options.timeout.map { .after($0) } ?? .never
+    private func check(
+        _ request: ByteBuffer?, _ options: CallOptions, _ method: MethodDescriptor
+    ) throws -> (Deadline, [String: String]) {
+        if let request { try configuration.limits.check(message: request) }
+        let metadata = options.outgoingMetadata
+        try configuration.limits.check(metadata: metadata)
+        let deadline = options.deadline
+        if deadline.hasPassed { throw RPCError.deadlineExceeded(method.fullName) }
+        return (deadline, metadata)
     }
 
     private func link(

@@ -63,6 +63,8 @@ package final class TLSIdentityStore: Sendable {
 
     /// ALPN of the native wire.
     static let nativeProtocol = "portolan-rpc/1"
+    /// ALPN of gRPC over HTTP/2.
+    static let http2Protocol = "h2"
 
     private let contexts: Mutex<Contexts>
 
@@ -83,7 +85,8 @@ package final class TLSIdentityStore: Sendable {
     var clientContext: NIOSSLContext { contexts.withLock { $0.client } }
 
     private static func contexts(_ identity: TLSIdentity) throws -> Contexts {
-        let server = try identity.configuration(isServer: true, protocols: [nativeProtocol])
+        let server = try identity.configuration(
+            isServer: true, protocols: [nativeProtocol, http2Protocol])
         let client = try identity.configuration(isServer: false, protocols: [nativeProtocol])
         do {
             return Contexts(

@@ -32,7 +32,8 @@ package final class InProcessTransport: CallChannel {
     package func unary(
         _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
     ) async throws -> ByteBuffer {
-        let (entry, context) = try admit(method, request: request, options: options)
+        let (entry, context) = try admit(method, options: options)
+        try admission.limits.check(message: request)
         guard case .unary(let handler) = entry.handler else {
             throw RPCError.wrongKind(method.fullName)
         }
@@ -41,13 +42,40 @@ package final class InProcessTransport: CallChannel {
         case .failure(let error): throw leaving(error, context)
         case .later, nil: break
         }
+        return try await answer(context) { try await handler(request, context) }
+    }
+
+    package func clientStreaming(
+        _ method: MethodDescriptor, options: CallOptions, requests: @escaping RequestProducer
+    ) async throws -> ByteBuffer {
+        let (entry, context) = try admit(method, options: options)
+        guard case .clientStreaming(let handler) = entry.handler else {
+            throw RPCError.wrongKind(method.fullName)
+        }
+        let pipe = RequestPipe(limits: admission.limits)
+        defer { pipe.stop(.callerGone) }
+        return try await answer(context) { race in
+            pipe.start(requests) { race.stop($0) }
+        } handler: {
+            try await handler(pipe.stream, context)
+        }
+    }
+
+    /// Runs a handler that answers once.
+    private func answer(
+        _ context: ServerContext, starting: (Race<ByteBuffer>) -> Void = { _ in },
+        handler: @escaping @Sendable () async throws -> ByteBuffer
+    ) async throws -> ByteBuffer {
         let race = Race<ByteBuffer>()
         let id = try enter { race.stop($0) }
         defer { leave(id) }
+        starting(race)
         do {
             let answer = try await race.run(
-                until: context.deadline, late: .deadlineExceeded(method.fullName)
-            ) { try await handler(request, context) }
+                until: context.deadline, late: .deadlineExceeded(context.method.fullName)
+            ) {
+                try await CallScope.$current.withValue(CallScope(context)) { try await handler() }
+            }
             try admission.limits.check(message: answer)
             return answer
         } catch {
@@ -58,10 +86,34 @@ package final class InProcessTransport: CallChannel {
     package func serverStreaming(
         _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
     ) async throws -> PayloadStream {
-        let (entry, context) = try admit(method, request: request, options: options)
+        let (entry, context) = try admit(method, options: options)
+        try admission.limits.check(message: request)
         guard case .serverStreaming(let handler) = entry.handler else {
             throw RPCError.wrongKind(method.fullName)
         }
+        return try answers(context, requests: nil) { writer in
+            try await handler(request, context, writer)
+        }
+    }
+
+    package func bidirectionalStreaming(
+        _ method: MethodDescriptor, options: CallOptions, requests: @escaping RequestProducer
+    ) async throws -> PayloadStream {
+        let (entry, context) = try admit(method, options: options)
+        guard case .bidirectionalStreaming(let handler) = entry.handler else {
+            throw RPCError.wrongKind(method.fullName)
+        }
+        let pipe = RequestPipe(limits: admission.limits)
+        return try answers(context, requests: (pipe, requests)) { writer in
+            try await handler(pipe.stream, context, writer)
+        }
+    }
+
+    /// Runs a handler that gives a stream of answers.
+    private func answers(
+        _ context: ServerContext, requests: (pipe: RequestPipe, produce: RequestProducer)?,
+        handler: @escaping RequestProducer
+    ) throws -> PayloadStream {
         let race = Race<Void>()
         let gate = CreditGate(credit: admission.limits.streamCreditBytes)
         let incoming = IncomingStream(
@@ -73,17 +125,24 @@ package final class InProcessTransport: CallChannel {
             incoming.push(payload)
         }
         let id = try enter { race.stop($0) }
+        let pipe = requests?.pipe
+        if let requests { requests.pipe.start(requests.produce) { race.stop($0) } }
         Task {
             do {
                 try await race.run(
-                    until: context.deadline, late: .deadlineExceeded(method.fullName)
-                ) { try await handler(request, context, writer) }
+                    until: context.deadline, late: .deadlineExceeded(context.method.fullName)
+                ) {
+                    try await CallScope.$current.withValue(CallScope(context)) {
+                        try await handler(writer)
+                    }
+                }
                 incoming.finish()
             } catch {
                 let error = self.leaving(error, context)
                 gate.close(error)
                 incoming.finish(error)
             }
+            pipe?.stop(.callerGone)
             self.leave(id)
         }
         return PayloadStream(incoming)
@@ -98,16 +157,18 @@ package final class InProcessTransport: CallChannel {
     }
 
     private func admit(
-        _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
+        _ method: MethodDescriptor, options: CallOptions
     ) throws -> (MethodTable.Entry, ServerContext) {
-        try admission.limits.check(message: request)
-        try admission.limits.check(metadata: options.metadata)
+        let metadata = options.outgoingMetadata
+        try admission.limits.check(metadata: metadata)
         if calls.withLock({ $0.isClosed }) { throw RPCError.channelClosed }
         let entry = try admission.entry(method.fullName, peer: peer)
         let context = ServerContext(
             method: entry.method, peer: peer,
-            deadline: admission.limits.deadline(timeout: options.timeout, kind: entry.method.kind),
-            metadata: options.metadata, requestID: RequestID.random())
+            deadline: min(
+                admission.limits.deadline(timeout: options.timeout, kind: entry.method.kind),
+                options.deadline),
+            metadata: metadata, requestID: RequestID.random())
         if context.deadline.hasPassed { throw RPCError.deadlineExceeded(method.fullName) }
         return (entry, context)
     }

@@ -16,12 +16,18 @@ public struct MethodTable: Sendable {
     public typealias Unary = @Sendable (ByteBuffer, ServerContext) async throws -> ByteBuffer
     public typealias ServerStreaming =
         @Sendable (ByteBuffer, ServerContext, PayloadWriter) async throws -> Void
+    public typealias ClientStreaming =
+        @Sendable (PayloadStream, ServerContext) async throws -> ByteBuffer
+    public typealias BidirectionalStreaming =
+        @Sendable (PayloadStream, ServerContext, PayloadWriter) async throws -> Void
     /// Runs on the event loop: must not block and takes no more than microseconds.
     public typealias Immediate = @Sendable (ByteBuffer, ServerContext) -> ImmediateAnswer
 
     public enum Handler: Sendable {
         case unary(Unary)
         case serverStreaming(ServerStreaming)
+        case clientStreaming(ClientStreaming)
+        case bidirectionalStreaming(BidirectionalStreaming)
     }
 
     public struct Entry: Sendable {

@@ -60,6 +60,25 @@ extension ServerConnection {
         closeSoon()
     }
 
+    /// Ends the calls under way with UNAVAILABLE, then the connection.
+    func stop() {
+        drain()
+        for stream in streams.values { giveUp(stream, .serverStopping) }
+        finishDraining()
+    }
+
+    /// What other threads may ask of the connection.
+    func makeHandle(_ eventLoop: any EventLoop) -> ConnectionHandle {
+        let connection = NIOLoopBound(self, eventLoop: eventLoop)
+        return ConnectionHandle(
+            drain: { eventLoop.execute { connection.value.drain() } },
+            stop: { eventLoop.execute { connection.value.stop() } },
+            figures: {
+                let figures = try? await eventLoop.submit { connection.value.figures() }.get()
+                return figures ?? []
+            })
+    }
+
     /// Ends the connection because of what the peer did.
     func fail(_ error: RPCError) {
         guard phase == .open || phase == .draining else { return }

@@ -6,7 +6,7 @@ import NIOCore
 /// Frames are handled as they are read. Calls answered from memory are answered at once; what a
 /// burst of reads gives is written and flushed together. Other calls run in tasks of their own and
 /// come back through `ServerReplies`.
-final class ServerConnection: ChannelInboundHandler {
+final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -29,9 +29,9 @@ final class ServerConnection: ChannelInboundHandler {
     /// What in `outbound` was charged to `outboundGate`.
     var outboundCharge = 0
     let outboundGate: CreditGate
-    var upkeep = ServerUpkeep()
+    var upkeep: ServerUpkeep
     var deadlines = DeadlineTimer()
-    var replies: ServerReplies?
+    var replies: ServerReplies<ServerConnection>?
 
     private let allowed: [Bool]
     private var counters: [MethodCounters?]
@@ -51,17 +51,18 @@ final class ServerConnection: ChannelInboundHandler {
         self.counters = Array(repeating: nil, count: core.index.slots.count)
         self.received = FrameBuffer(frameBytesMax: core.limits.frameBytesMax)
         self.outboundGate = CreditGate(credit: core.limits.outboundBytesMax)
+        self.upkeep = ServerUpkeep(core.limits)
     }
 
     // MARK: - Life of the channel
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        replies = ServerReplies(self, context.eventLoop)
+        replies = ServerReplies(self, context.eventLoop, core, outboundGate: outboundGate)
         var settings = WireSettings()
         settings.frameBytesMax = UInt32(clamping: core.limits.frameBytesMax)
         settings.streamsMax = UInt32(clamping: core.limits.streamsPerConnectionMax)
-        settings.streamCreditBytes = UInt32(clamping: core.limits.call.streamCreditBytes)
+        settings.streamCreditBytes = UInt32(clamping: core.limits.requestCreditBytes)
         outbound.writeFrame(streamID: 0, .settings(settings))
         flush()
         startUpkeep(context)
@@ -88,7 +89,7 @@ final class ServerConnection: ChannelInboundHandler {
         guard phase != .closed else { return }
         phase = .closed
         endBurst()
-        stopUpkeep()
+        upkeep.stop()
         deadlines.cancel()
         outboundGate.close(.callerGone)
         for stream in streams.values where !stream.isAnswered {
@@ -168,10 +169,8 @@ final class ServerConnection: ChannelInboundHandler {
             let credit = frame.view.settings.streamCreditBytes
             if credit > 0 { streamCreditBytes = Int(min(credit, UInt32(Int32.max))) }
         case .message:
-            if streams[frame.view.streamID] != nil {
-                throw RPCError.protocolViolation(
-                    "Stream \(frame.view.streamID) had its last request already.")
-            }
+            // Paid for with credit, so it does not count as a flood either.
+            if let stream = streams[frame.view.streamID] { return try request(stream, frame) }
         case .end, .goAway:
             throw RPCError.protocolViolation("Only servers send this frame.")
         }
@@ -206,7 +205,7 @@ final class ServerConnection: ChannelInboundHandler {
         guard allowed[method] else {
             return refuse(id, counters, .notAllowed(peer, entry.method.fullName))
         }
-        guard frame.view.flag else {
+        guard frame.view.flag || entry.method.kind.takesStream else {
             return refuse(id, counters, .wrongKind(entry.method.fullName))
         }
         let context: ServerContext
@@ -222,7 +221,7 @@ final class ServerConnection: ChannelInboundHandler {
             refuse(
                 id, counters,
                 .leaving(error, requestID: context.requestID, limits: core.limits.call))
-        case .later, nil: try start(id, method, entry, payload, context)
+        case .later, nil: try start(frame, method, entry, payload, context)
         }
     }
 
@@ -262,9 +261,11 @@ final class ServerConnection: ChannelInboundHandler {
     }
 
     private func start(
-        _ id: UInt32, _ method: Int, _ entry: MethodTable.Entry, _ payload: ByteBuffer,
-        _ context: ServerContext
+        _ frame: FrameBuffer.Frame, _ method: Int, _ entry: MethodTable.Entry,
+        _ payload: ByteBuffer, _ context: ServerContext
     ) throws {
+        let id = frame.view.streamID
+        let kind = entry.method.kind
         guard streams.count < core.limits.streamsPerConnectionMax else {
             throw RPCError(
                 .resourceExhausted, reason: "TOO_MANY_STREAMS",
@@ -272,14 +273,44 @@ final class ServerConnection: ChannelInboundHandler {
                     + "on one connection.")
         }
         guard let replies else { return }
-        var gate: CreditGate?
-        if case .serverStreaming = entry.handler { gate = CreditGate(credit: streamCreditBytes) }
+        let gate = kind.givesStream ? CreditGate(credit: streamCreditBytes) : nil
+        let requests = kind.takesStream ? makeRequests(id, replies) : nil
         let stream = ServerStream(
             id: id, method: method, started: burstStart, deadline: context.deadline.instant,
-            gate: gate)
+            gate: gate, requests: requests)
         streams[id] = stream
         watchDeadline(stream.deadline)
-        stream.task = replies.run(entry, payload, context, id: id, gate: gate)
+        _ = requests?.receive(frame.payload, isLast: frame.view.flag)
+        stream.task = replies.run(
+            entry, payload, requests.map { PayloadStream($0.stream) }, context, id: id, gate: gate)
+    }
+
+    private func makeRequests(
+        _ id: UInt32, _ replies: ServerReplies<ServerConnection>
+    ) -> IncomingRequests {
+        IncomingRequests(credit: core.limits.requestCreditBytes) { room in
+            replies.onLoop { connection in
+                guard let stream = connection.streams[id], !stream.isAnswered else { return }
+                stream.requests?.granted(room)
+                connection.outbound.writeCredit(streamID: id, room)
+                connection.flush()
+            }
+        }
+    }
+
+    /// One more request of a stream of them, or their end.
+    private func request(_ stream: ServerStream, _ frame: FrameBuffer.Frame) throws {
+        guard !stream.isAnswered else { return }
+        if let payload = frame.payload {
+            counters(stream.method).figures.requestBytes &+= UInt64(payload.readableBytes)
+            if payload.readableBytes > core.limits.call.messageBytesMax {
+                return giveUp(stream, .messageTooLarge(payload.readableBytes, core.limits.call))
+            }
+        }
+        guard stream.requests?.receive(frame.payload, isLast: frame.view.flag) == true else {
+            throw RPCError.protocolViolation(
+                "Stream \(stream.id) had its last request already, or more than its credit.")
+        }
     }
 
     private func cancel(_ id: UInt32) {

@@ -7,7 +7,7 @@ final class ServerCore: Sendable {
     private struct Registry {
         var isStopping = false
         var channels: [ObjectIdentifier: any Channel] = [:]
-        var connections: [ObjectIdentifier: ServerConnection.Handle] = [:]
+        var connections: [ObjectIdentifier: ConnectionHandle] = [:]
         /// Figures of connections that have ended.
         var ended = RPCMetrics()
     }
@@ -53,7 +53,7 @@ final class ServerCore: Sendable {
     }
 
     /// The channel has a peer. Its handle drains it if the server is stopping by then.
-    func enter(_ handle: ServerConnection.Handle, _ channel: any Channel) {
+    func enter(_ handle: ConnectionHandle, _ channel: any Channel) {
         let isStopping = registry.withLock { registry in
             registry.connections[ObjectIdentifier(channel)] = handle
             return registry.isStopping

@@ -32,22 +32,38 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             context.fireUserInboundEventTriggered(event)
             return
         }
-        guard negotiated == TLSIdentityStore.nativeProtocol else {
+        let isHTTP2 = negotiated == TLSIdentityStore.http2Protocol
+        guard isHTTP2 || negotiated == TLSIdentityStore.nativeProtocol else {
             return refuse(
                 context, reason: "ALPN",
-                message: "Ask for the application protocol \(TLSIdentityStore.nativeProtocol).")
+                message: "Ask for the application protocol \(TLSIdentityStore.nativeProtocol) or "
+                    + "\(TLSIdentityStore.http2Protocol).")
         }
         guard let peer = peerIdentity(context) else {
+            // What speaks HTTP/2 cannot read a frame of the native wire.
+            if isHTTP2 { return refuseSilently(context) }
             return refuse(
                 context, reason: "PEER_IDENTITY",
                 message: "The certificate needs one URI name, spiffe://\(trustDomain)/region/"
                     + "<region>/service/<service> or spiffe://\(trustDomain)/operator/<name>.")
         }
         do {
-            let connection = ServerConnection(core: core, peer: peer)
-            try context.pipeline.syncOperations.addHandler(connection, position: .after(self))
-            core.enter(connection.makeHandle(context.eventLoop), context.channel)
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            let pipeline = context.pipeline.syncOperations
+            if isHTTP2 {
+                let connection = HTTP2Connection(core: core, peer: peer)
+                let codec = HTTP2Connection.codec(core.limits)
+                let coalescer = WriteCoalescer()
+                // One by one: each writes to the one before as soon as it is added.
+                try pipeline.addHandler(coalescer, position: .after(self))
+                try pipeline.addHandler(codec, position: .after(coalescer))
+                try pipeline.addHandler(connection, position: .after(codec))
+                core.enter(connection.makeHandle(context.eventLoop), context.channel)
+            } else {
+                let connection = ServerConnection(core: core, peer: peer)
+                try pipeline.addHandler(connection, position: .after(self))
+                core.enter(connection.makeHandle(context.eventLoop), context.channel)
+            }
+            pipeline.removeHandler(self, promise: nil)
         } catch {
             context.close(promise: nil)
         }
@@ -73,6 +89,11 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             let certificate = tls.peerCertificate
         else { return nil }
         return PeerIdentity(verified: certificate, trustDomain: trustDomain)
+    }
+
+    private func refuseSilently(_ context: ChannelHandlerContext) {
+        isRefused = true
+        context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, reason: String, message: String) {

@@ -6,26 +6,31 @@ final class ServerStream {
     let method: Int
     let started: NIODeadline
     let deadline: NIODeadline
-    /// Lets streamed answers through; nil for unary calls.
+    /// Lets streamed answers through; nil for calls that are answered once.
     let gate: CreditGate?
+    /// Where a method that takes a stream of requests gets them.
+    let requests: IncomingRequests?
     var task: Task<Void, Never>?
     /// The caller has its end, or wants none; the handler may still run.
     var isAnswered = false
 
     init(
-        id: UInt32, method: Int, started: NIODeadline, deadline: NIODeadline, gate: CreditGate?
+        id: UInt32, method: Int, started: NIODeadline, deadline: NIODeadline, gate: CreditGate?,
+        requests: IncomingRequests? = nil
     ) {
         self.id = id
         self.method = method
         self.started = started
         self.deadline = deadline
         self.gate = gate
+        self.requests = requests
     }
 
     /// Tells the handler that nobody waits for it.
     func stop(_ error: RPCError) {
         isAnswered = true
         gate?.close(error)
+        requests?.stream.finish(error)
         task?.cancel()
     }
 }

@@ -4,17 +4,80 @@ import NIOCore
 struct ServerUpkeep {
     /// Since when part of a frame waits for its rest.
     var partialSince: NIODeadline?
-    fileprivate var unwritableSince: NIODeadline?
+    private var unwritableSince: NIODeadline?
     /// Writes handed to the system that it has not taken whole.
     private var writes = 0
     /// When it last took one, or the first was handed over.
     private var lastWrite = NIODeadline.now()
-    fileprivate var lastRead = NIODeadline.now()
-    fileprivate var lastBusy = NIODeadline.now()
-    fileprivate var asked = false
-    fileprivate var controlFrames = 0
-    fileprivate var controlFramesSince = NIODeadline.now()
-    fileprivate var timer: RepeatedTask?
+    private var lastRead = NIODeadline.now()
+    private var lastBusy = NIODeadline.now()
+    private var asked = false
+    private var controlFrames = 0
+    private var controlFramesSince = NIODeadline.now()
+    /// When the connection is too old, and when its last calls are cut off.
+    private let drainAt: NIODeadline
+    private let cutOffAt: NIODeadline
+    private var timer: RepeatedTask?
+
+    init(_ limits: ServerLimits) {
+        let share = limits.connectionAgeMax / 10
+        let jitter = Int64.random(in: 0...max(2 * share.nanosecondsClamped, 1))
+        drainAt = .now() + TimeAmount(limits.connectionAgeMax - share) + .nanoseconds(jitter)
+        cutOffAt = drainAt + TimeAmount(limits.connectionAgeGrace)
+    }
+
+    /// Inspects regularly, often enough for the shortest of the limits.
+    mutating func start(
+        _ eventLoop: any EventLoop, _ limits: ServerLimits, _ inspect: @escaping @Sendable () -> Void
+    ) {
+        let shortest = min(
+            limits.stallTimeout, limits.keepAliveInterval, limits.idleTimeout,
+            limits.connectionAgeMax)
+        let period = TimeAmount(max(shortest / 2, .milliseconds(5)))
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
+            inspect()
+        }
+    }
+
+    mutating func stop() {
+        timer?.cancel()
+        timer = nil
+    }
+
+    /// What an inspection finds to be done.
+    enum Due {
+        case nothing
+        /// The peer takes nothing: close without a word, since it would not read one.
+        case abandon
+        case frameStalled
+        /// Idle or old: open no further calls.
+        case drain
+        /// The grace of an old connection is over.
+        case cutOff
+        case ping
+    }
+
+    mutating func due(_ now: NIODeadline, hasCalls: Bool, _ limits: ServerLimits) -> Due {
+        let stall = TimeAmount(limits.stallTimeout)
+        if let since = stalledSince, now - since > stall { return .abandon }
+        if let since = partialSince, now - since > stall { return .frameStalled }
+        let interval = TimeAmount(limits.keepAliveInterval)
+        if now - controlFramesSince > interval {
+            controlFrames = 0
+            controlFramesSince = now
+        }
+        if now > cutOffAt { return .cutOff }
+        guard hasCalls else {
+            return now > drainAt || now - lastBusy > TimeAmount(limits.idleTimeout)
+                ? .drain : .nothing
+        }
+        lastBusy = now
+        if now - lastRead > interval * 2 { return .abandon }
+        if now > drainAt { return .drain }
+        guard now - lastRead > interval, !asked else { return .nothing }
+        asked = true
+        return .ping
+    }
 
     mutating func read(at now: NIODeadline) {
         lastRead = now
@@ -41,7 +104,7 @@ struct ServerUpkeep {
     }
 
     /// Since when the peer has not taken what is sent to it.
-    fileprivate var stalledSince: NIODeadline? {
+    private var stalledSince: NIODeadline? {
         unwritableSince ?? (writes > 0 ? lastWrite : nil)
     }
 
@@ -54,8 +117,21 @@ struct ServerUpkeep {
 
 /// The nearest deadline of a connection's calls: one timer for all of them.
 struct DeadlineTimer {
-    fileprivate var next: NIODeadline?
-    fileprivate var scheduled: Scheduled<Void>?
+    private var next: NIODeadline?
+    private var scheduled: Scheduled<Void>?
+
+    /// Makes sure that the timer fires by then. `fire` calls `fired` and watches the next one.
+    mutating func watch(
+        _ deadline: NIODeadline, on eventLoop: any EventLoop,
+        _ fire: @escaping @Sendable () -> Void
+    ) {
+        if let next, next <= deadline { return }
+        scheduled?.cancel()
+        next = deadline
+        scheduled = eventLoop.scheduleTask(deadline: deadline, fire)
+    }
+
+    mutating func fired() { next = nil }
 
     mutating func cancel() {
         scheduled?.cancel()
@@ -66,49 +142,24 @@ struct DeadlineTimer {
 
 extension ServerConnection {
     func startUpkeep(_ context: ChannelHandlerContext) {
-        let limits = core.limits
-        let shortest = min(limits.stallTimeout, limits.keepAliveInterval, limits.idleTimeout)
-        let period = TimeAmount(max(shortest / 2, .milliseconds(5)))
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
-        upkeep.timer = context.eventLoop.scheduleRepeatedTask(
-            initialDelay: period, delay: period
-        ) { _ in connection.value.inspect(.now()) }
-    }
-
-    func stopUpkeep() {
-        upkeep.timer?.cancel()
-        upkeep.timer = nil
+        upkeep.start(context.eventLoop, core.limits) { connection.value.inspect(.now()) }
     }
 
     private func inspect(_ now: NIODeadline) {
-        let limits = core.limits
-        if let since = upkeep.stalledSince, now - since > TimeAmount(limits.stallTimeout) {
-            // It does not read, so it would not read a go-away either.
-            context?.close(promise: nil)
-            return
-        }
-        if let since = upkeep.partialSince, now - since > TimeAmount(limits.stallTimeout) {
-            return fail(
+        switch upkeep.due(now, hasCalls: !streams.isEmpty, core.limits) {
+        case .nothing: break
+        case .abandon: context?.close(promise: nil)
+        case .frameStalled:
+            fail(
                 RPCError(
                     .deadlineExceeded, reason: "FRAME_STALLED",
                     message: "The rest of a frame did not come in time."))
-        }
-        let interval = TimeAmount(limits.keepAliveInterval)
-        if now - upkeep.controlFramesSince > interval {
-            upkeep.controlFrames = 0
-            upkeep.controlFramesSince = now
-        }
-        if streams.isEmpty {
-            if now - upkeep.lastBusy > TimeAmount(limits.idleTimeout) { drain() }
-        } else {
-            upkeep.lastBusy = now
-            if now - upkeep.lastRead > interval * 2 {
-                context?.close(promise: nil)
-            } else if now - upkeep.lastRead > interval, !upkeep.asked {
-                upkeep.asked = true
-                outbound.writePing(0, isAcknowledgement: false)
-                flush()
-            }
+        case .drain: drain()
+        case .cutOff: stop()
+        case .ping:
+            outbound.writePing(0, isAcknowledgement: false)
+            flush()
         }
     }
 
@@ -126,17 +177,14 @@ extension ServerConnection {
     /// Makes sure that the timer fires by then.
     func watchDeadline(_ deadline: NIODeadline) {
         guard deadline != .distantFuture, let context else { return }
-        if let next = deadlines.next, next <= deadline { return }
-        deadlines.scheduled?.cancel()
-        deadlines.next = deadline
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
-        deadlines.scheduled = context.eventLoop.scheduleTask(deadline: deadline) {
+        deadlines.watch(deadline, on: context.eventLoop) {
             connection.value.deadlineReached(.now())
         }
     }
 
     private func deadlineReached(_ now: NIODeadline) {
-        deadlines.next = nil
+        deadlines.fired()
         var next = NIODeadline.distantFuture
         for stream in streams.values where !stream.isAnswered {
             if stream.deadline <= now {
