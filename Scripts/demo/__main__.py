@@ -1,7 +1,7 @@
 """The demo: `make demo`, or `ONESHOT=1 make demo` for the verdict alone.
 
 Environment: ONESHOT=1 (verdict and exit), PORT_BASE (7100), VERBOSE=1 (commands and tracebacks),
-ROWS=M8,M14 (which rows the verdict prints), PORTOLAN (the executable).
+ROWS=M8,M14 (which rows the verdict prints), PORTOLAN (the executable), DEMO_DIRECTORY (.demo).
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ from .verdict import ROWS, Verdict  # noqa: E402
 from .world import World  # noqa: E402
 
 PROJECT = Path(__file__).parents[2]
+
+
+def demo_directory() -> Path:
+    """Where all state of the demo is; emptied at each start."""
+    return Path(os.environ.get("DEMO_DIRECTORY", PROJECT / ".demo")).absolute()
 
 
 def prepare(cluster: Cluster, verdict: Verdict) -> World:
@@ -81,7 +86,7 @@ def main() -> int:
     if not binary.exists():
         print(f"{binary} is not there: run `swift build --product portolan`.", file=sys.stderr)
         return 2
-    cluster = Cluster(binary, PROJECT / ".demo", Ports(int(os.environ.get("PORT_BASE", "7100"))))
+    cluster = Cluster(binary, demo_directory(), Ports(int(os.environ.get("PORT_BASE", "7100"))))
     verdict = Verdict()
     rows = [r for r in os.environ.get("ROWS", ",".join(ROWS)).split(",") if r in ROWS]
     stop = threading.Event()

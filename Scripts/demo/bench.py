@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from . import resolver
-from .__main__ import PROJECT, prepare
+from .__main__ import PROJECT, demo_directory, prepare
 from .cluster import Cluster, DemoError, Ports
 from .okta import user_body
 from .organization import generate
@@ -194,7 +194,7 @@ def main() -> int:
     release = PROJECT / ".build/release/portolan"
     binary = release if release.exists() else PROJECT / ".build/debug/portolan"
     build = "release" if binary == release else "debug"
-    cluster = Cluster(binary, PROJECT / ".demo", Ports(int(os.environ.get("PORT_BASE", "7100"))))
+    cluster = Cluster(binary, demo_directory(), Ports(int(os.environ.get("PORT_BASE", "7100"))))
     try:
         world = prepare(cluster, Verdict())
         rows = measure(world)

@@ -119,7 +119,11 @@ class Cluster:
         return self.directory / "context.json"
 
     def clean(self) -> None:
-        """Ends what a run before left behind, by recorded process only, and empties the state."""
+        """Ends what a run before left behind, by recorded process only, and empties the state.
+
+        Raises when that run is still going on.
+        """
+        self._require_alone()
         if self.ledger.exists():
             for entry in json.loads(self.ledger.read_text() or "[]"):
                 if start_time(entry["pid"]) == entry["start_time"]:
@@ -132,6 +136,21 @@ class Cluster:
         if self.directory.exists():
             shutil.rmtree(self.directory)
         self.directory.mkdir(parents=True, mode=0o700)
+        self._owner.write_text(f"{os.getpid()} {start_time(os.getpid())}")
+
+    @property
+    def _owner(self) -> Path:
+        return self.directory / "owner"
+
+    def _require_alone(self) -> None:
+        if not self._owner.exists():
+            return
+        pid, started = self._owner.read_text().split()
+        if int(pid) != os.getpid() and start_time(int(pid)) == started:
+            raise DemoError(
+                f"The demo is running already, as process {pid}: stop it there with Ctrl-C, or "
+                f"choose another place and other ports:\n"
+                f"DEMO_DIRECTORY=/tmp/portolan-demo PORT_BASE={self.ports.base + 1000} make demo")
 
     def configure(self, regions: tuple[str, ...] = REGIONS) -> None:
         """Writes one configuration file per Region and the operator's context."""

@@ -6,6 +6,7 @@ Writes .demo/screenshots/<page>-<size>-<scheme>.png. Fails when a page does not 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 
 
 def main() -> int:
-    demo = Path(".demo")
+    demo = Path(os.environ.get("DEMO_DIRECTORY", ".demo"))
     if not (demo / "context.json").exists():
         print("Start the demo first: make demo", file=sys.stderr)
         return 2

@@ -93,7 +93,17 @@ class ClusterTests(unittest.TestCase):
         Cluster(self.cluster.binary, self.cluster.directory, self.cluster.ports).clean()
         self.assertEqual(left.wait(timeout=5), -9)
         self.assertIsNone(bystander.poll())
-        self.assertEqual(os.listdir(self.cluster.directory), [])
+        self.assertEqual(os.listdir(self.cluster.directory), ["owner"])
+
+    def test_a_run_that_goes_on_is_left_alone(self) -> None:
+        other = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        (self.cluster.directory / "owner").write_text(f"{other.pid} {start_time(other.pid)}")
+        with self.assertRaises(DemoError) as raised:
+            Cluster(self.cluster.binary, self.cluster.directory, self.cluster.ports).clean()
+        self.assertIn(str(other.pid), str(raised.exception))
+        self.assertTrue(self.cluster.config_file(PRIMARY).exists())
 
     def test_the_start_time_tells_processes_apart(self) -> None:
         self.assertIsNotNone(start_time(os.getpid()))
