@@ -69,6 +69,25 @@ struct InstanceServiceTests {
         await world.end()
     }
 
+    @Test("a key whose policy shuts out a service is refused, naming service and action")
+    func policy() async throws {
+        let world = try await World([World.primary])
+        try await world.instanceReadyToReplicate()
+        world.keys.addKey("mrk-second", in: World.primary)
+        world.keys.deny("identitystore.amazonaws.com", "kms:ReEncryptTo", in: World.primary)
+        let client = try world.administration()
+        let error = await refusal {
+            _ = try await client.updateInstance(.with { $0.kmsKeyID = "mrk-second" })
+        }
+        #expect(error?.reason == "KEY_POLICY_DENIES")
+        #expect(
+            error?.message.contains("identitystore.amazonaws.com may not kms:ReEncryptTo") == true)
+        let kept = try await client.getInstance(.init()).instance.encryption
+        #expect(kept.kmsKeyArn == FakeKeys.arn(World.keyID, World.primary))
+        #expect(kept.status == .enabled)
+        await world.end()
+    }
+
     @Test("a key is in force once every data key names it")
     func rewrapping() async throws {
         let world = try await World([World.primary])

@@ -28,6 +28,7 @@ extension Coordinator {
                 .invalidArgument, reason: "InvalidKeyUsageException",
                 message: "The instance is encrypted by a symmetric customer managed key.")
         }
+        try await requirePolicy(metadata, instance, options)
         try await tryOut(metadata.arn, instance, options)
         let others = self.instance.regions.keys.filter { $0 != region }.sorted()
         if !others.isEmpty {
@@ -37,6 +38,39 @@ extension Coordinator {
             $0.kmsKeyArn = metadata.arn
             $0.multiRegion = metadata.multiRegion
             $0.status = .updating
+        }
+    }
+
+    /// Both service principals must be allowed, each with the encryption context it uses: found out
+    /// now and by name, not when data keys are wrapped anew.
+    private func requirePolicy(
+        _ key: KeysKeyMetadata, _ instance: CoordinatorInstance, _ options: CallOptions
+    ) async throws {
+        let store =
+            "arn:aws:identitystore::\(instance.ownerAccountID):identitystore/"
+            + instance.identityStoreID
+        let contexts = [
+            "sso.amazonaws.com": ["aws:sso:instance-arn": instance.instanceArn],
+            "identitystore.amazonaws.com": ["aws:identitystore:identitystore-arn": store],
+        ]
+        let client = try keyManagement(in: region)
+        var denials: [String] = []
+        for (principal, context) in contexts.sorted(by: { $0.key > $1.key }) {
+            let answer = try await client.checkKeyAccess(
+                .with {
+                    $0.keyID = key.keyID
+                    $0.principals = [principal]
+                    $0.actions = RegionCheck.actions
+                    $0.encryptionContext = context
+                }, options: options)
+            denials += answer.denials.map { "\($0.principal) may not \($0.action)" }
+        }
+        guard denials.isEmpty else {
+            throw RPCError(
+                .failedPrecondition, reason: "KEY_POLICY_DENIES",
+                message: "The key policy does not let the services use the key: "
+                    + "\(denials.joined(separator: "; ")). Do: portolan key policy put "
+                    + "\(key.keyID) --baseline-policy")
         }
     }
 
