@@ -21,6 +21,18 @@ struct Caller: Sendable {
     /// As in usage figures and messages.
     var name: String { principal.name }
 
+    /// The caller as a principal of an account; nil for a service.
+    var account: PolicyRequest.AccountPrincipal? {
+        if case .account(let account) = principal { account } else { nil }
+    }
+
+    /// The names under which grants may be for the caller.
+    var grantNames: [String] {
+        guard let account else { return [name] }
+        return [account.arn, "arn:aws:iam::\(account.accountID):root"]
+            + (account.roleARN.map { [$0] } ?? [])
+    }
+
     /// Whether the caller is a service of this system.
     var isService: Bool { if case .service = principal { true } else { false } }
 

@@ -53,6 +53,30 @@ struct CallerDirectory: Sendable {
             conditionKeys: Self.serviceKeys(servicePrincipal, configuration), identityPolicies: [])
     }
 
+    /// A caller that another part of the system has recognised.
+    ///
+    /// - Parameter roleARN: of an assumed role; else empty.
+    func caller(
+        principalARN: String, roleARN: String, identityPolicies: [PolicyDocument]
+    ) -> Caller {
+        let account = configuration.accountID
+        var keys = Self.common(configuration)
+        keys["aws:principalisawsservice"] = ["false"]
+        keys["aws:principaltype"] = [roleARN.isEmpty ? "User" : "AssumedRole"]
+        keys["aws:principalarn"] = [roleARN.isEmpty ? principalARN : roleARN]
+        keys["aws:principalaccount"] = [account]
+        keys["kms:calleraccount"] = [account]
+        if !configuration.organizationID.isEmpty {
+            keys["aws:principalorgid"] = [configuration.organizationID]
+        }
+        return Caller(
+            principal: .account(
+                .init(
+                    arn: principalARN, accountID: account,
+                    roleARN: roleARN.isEmpty ? nil : roleARN, identityPoliciesAllow: false)),
+            conditionKeys: keys, identityPolicies: identityPolicies)
+    }
+
     private static func serviceKeys(
         _ principal: String, _ configuration: KeyServiceConfiguration
     ) -> PolicyContext.Layer {

@@ -20,13 +20,27 @@ struct KeyAuthorizer: Sendable {
             ])
     }
 
+    /// Asks the key's policy, and its grants where the policy has nothing against it.
+    ///
+    /// - Parameter context: pairs of the encryption context, for constraints of grants.
     /// - Throws: AccessDeniedException, naming what is missing.
     func authorize(
         _ caller: Caller, _ action: PolicyAction, on key: ActiveKey,
-        keys: PolicyContext.Layer = [:]
+        keys: PolicyContext.Layer = [:], context: [String: String] = [:]
     ) throws {
         let decision = decide(caller, action, on: key, keys: keys)
-        guard decision.isAllowed else {
+        switch decision {
+        case .allowed: return
+        case .implicitDeny where !key.stored.grants.isEmpty:
+            let operation = String(action.name.dropFirst("kms:".count))
+            let names = caller.grantNames
+            if key.stored.grants.contains(where: {
+                $0.allows(operation, to: names, context: context)
+            }) {
+                return
+            }
+            fallthrough
+        case .implicitDeny, .explicitDeny:
             throw RPCError.accessDenied(
                 caller.name, action.name, key.arn, why: decision.explanation)
         }

@@ -10,11 +10,13 @@ struct EncryptionContext: Sendable {
     /// Number of pairs, then each key and value in order of the keys' bytes, each number and length
     /// as 4 bytes big-endian. The same pairs always give the same bytes.
     let canonicalBytes: [UInt8]
+    let pairs: [String: String]
     /// Condition keys in lower case.
     let conditionKeys: PolicyContext.Layer
 
     /// - Throws: ValidationException over 64 pairs or 8 KiB, or for an empty key.
     init(_ pairs: [String: String]) throws {
+        self.pairs = pairs
         if pairs.isEmpty {
             canonicalBytes = [0, 0, 0, 0]
             conditionKeys = [:]

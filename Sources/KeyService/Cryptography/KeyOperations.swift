@@ -147,7 +147,8 @@ struct KeyOperations: Sendable {
     private func admit(
         _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey, _ context: EncryptionContext
     ) throws {
-        try authorizer.authorize(caller, action, on: key, keys: context.conditionKeys)
+        try authorizer.authorize(
+            caller, action, on: key, keys: context.conditionKeys, context: context.pairs)
         guard key.stored.usage == .encryptDecrypt else {
             throw RPCError.invalidKeyUsage(
                 key.arn, "is for \(key.stored.usage.kmsName), not for ENCRYPT_DECRYPT")

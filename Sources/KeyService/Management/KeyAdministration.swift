@@ -162,6 +162,15 @@ extension KeyAdministration {
         }
     }
 
+    /// A key whose change is on disk already, in memory.
+    func replace(_ stored: StoredKey) throws {
+        do {
+            try ring.put(stored)
+        } catch {
+            throw RPCError.keysInternal(error)
+        }
+    }
+
     /// A changed key, on disk and then in memory.
     @discardableResult
     func save(_ stored: StoredKey) throws -> ActiveKey {

@@ -2,11 +2,12 @@ import Contracts
 import Logging
 import RPC
 
-/// What happens by itself: figures are written, keys whose time has come are deleted, related keys
-/// are told.
+/// What happens by itself: figures are written, keys whose time has come are deleted or rotated,
+/// related keys are told.
 struct KeyMaintenance: Sendable {
     let administration: KeyAdministration
     let synchronizer: ReplicaSynchronizer
+    let mover: PrimaryMover
     let logger: Logger
 
     func runOnce() async {
@@ -16,6 +17,8 @@ struct KeyMaintenance: Sendable {
             logger.warning("usage figures were not written", metadata: ["error": "\(error)"])
         }
         await deleteDueKeys()
+        await rotateDueKeys()
+        await mover.finishAll()
         if !synchronizer.isDone { await synchronizer.synchronize() }
     }
 
@@ -27,6 +30,21 @@ struct KeyMaintenance: Sendable {
             } catch {
                 logger.warning(
                     "a key was not deleted when it was due",
+                    metadata: ["key": "\(key.arn)", "error": "\(error)"])
+            }
+        }
+    }
+
+    private func rotateDueKeys() async {
+        let now = administration.now()
+        for key in administration.ring.keys where key.isRotationDue(now) {
+            do {
+                if try await administration.rotateIfDue(key.stored.keyID), key.isPrimary {
+                    synchronizer.markChanged(key.stored.keyID)
+                }
+            } catch {
+                logger.warning(
+                    "a key was not rotated when it was due",
                     metadata: ["key": "\(key.arn)", "error": "\(error)"])
             }
         }

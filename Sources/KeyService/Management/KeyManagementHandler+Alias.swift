@@ -59,6 +59,37 @@ extension KeyManagementHandler {
         }
     }
 
+    func updateAlias(
+        _ request: KeysUpdateAliasRequest, context: ServerContext
+    ) async throws -> KeysUpdateAliasResponse {
+        let caller = try caller(context)
+        let name = request.aliasName
+        return try await administration.perform(
+            "UpdateAlias", context,
+            request: ["aliasName": name, "targetKeyId": request.targetKeyID]
+        ) {
+            try Self.checkAlias(name)
+            guard let old = ring.key(alias: name) else { throw RPCError.aliasNotFound(name) }
+            let key = try ring.key(request.targetKeyID, .exact, allowsAlias: false)
+            try meter.metered("UpdateAlias", key, caller) {
+                try authorizer.authorize(caller, "kms:UpdateAlias", on: old)
+                try authorizer.authorize(caller, "kms:UpdateAlias", on: key)
+                try authorizer.authorizeIdentity(
+                    caller, "kms:UpdateAlias", resource: aliasARN(name))
+                try key.requireNotPendingDeletion()
+                guard key.stored.spec == old.stored.spec, key.stored.usage == old.stored.usage
+                else {
+                    throw RPCError.validation("Both keys are to have the same spec and usage.")
+                }
+            }
+            return .init(resource: key.arn) {
+                try administration.store.updateAlias(name, keyID: key.stored.keyID)
+                ring.putAlias(name, keyID: key.stored.keyID)
+                return KeysUpdateAliasResponse()
+            }
+        }
+    }
+
     func listAliases(
         _ request: KeysListAliasesRequest, context: ServerContext
     ) async throws -> KeysListAliasesResponse {

@@ -108,7 +108,7 @@ extension KeyManagementHandler {
     static func microseconds(_ days: Int) -> Int64 { Int64(days) * 86_400_000_000 }
 
     /// A change of one key: authorised, recorded, saved.
-    private func change(
+    func change(
         _ operation: String, _ keyID: String, _ context: ServerContext,
         request: [String: any Sendable] = [:], keys: PolicyContext.Layer = [:],
         _ change: @escaping @Sendable (ActiveKey) throws -> StoredKey

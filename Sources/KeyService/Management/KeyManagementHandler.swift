@@ -10,6 +10,7 @@ struct KeyManagementHandler: KeysKeyManagementHandler {
 
     let administration: KeyAdministration
     let replicator: KeyReplicator
+    let mover: PrimaryMover
 
     var configuration: KeyServiceConfiguration { administration.configuration }
     var ring: KeyRing { administration.ring }
@@ -77,7 +78,7 @@ extension KeyManagementHandler {
                 primaryRegion: request.multiRegion ? configuration.region : "",
                 replicaRegions: [], description: request.description_p, state: .enabled,
                 deletionAtMicroseconds: 0, pendingWindowDays: 0, policy: policy,
-                materials: [material])
+                materials: [material], tags: try KeyTags.checked(request.tags))
         } catch {
             throw error as? RPCError ?? .keysInternal(error)
         }

@@ -65,6 +65,10 @@ extension RPCError {
             .invalidArgument, reason: "MalformedPolicyDocumentException", message: message)
     }
 
+    static func conflict(_ message: String) -> RPCError {
+        RPCError(.aborted, reason: "ConflictException", message: message)
+    }
+
     static func limitExceeded(_ message: String) -> RPCError {
         RPCError(.resourceExhausted, reason: "LimitExceededException", message: message)
     }

@@ -45,16 +45,20 @@ package struct KeyServiceModule: ServiceModule {
             configuration: configuration, store: store, ring: ring, rootKey: opened,
             authorizer: authorizer, callers: callers, meter: meter, trail: trail,
             gate: SerialGate(), logger: logger, now: now)
+        let sender = KeySender(configuration: configuration, peers: peers)
         let synchronizer = ReplicaSynchronizer(
-            configuration: configuration, ring: ring, store: store,
-            departures: contents.departures, peers: peers, logger: logger)
+            administration: administration, sender: sender, departures: contents.departures)
+        let mover = PrimaryMover(
+            administration: administration, synchronizer: synchronizer, sender: sender)
         maintenance = KeyMaintenance(
-            administration: administration, synchronizer: synchronizer, logger: logger)
+            administration: administration, synchronizer: synchronizer, mover: mover,
+            logger: logger)
         var methods = MethodTable()
         KeyManagementHandler(
             administration: administration,
             replicator: KeyReplicator(
-                administration: administration, synchronizer: synchronizer, peers: peers)
+                administration: administration, synchronizer: synchronizer, sender: sender),
+            mover: mover
         ).register(in: &methods)
         let cryptography = CryptographyHandler(
             operations: KeyOperations(ring: ring, authorizer: authorizer, meter: meter),

@@ -34,7 +34,7 @@ extension ActiveKey {
         }
     }
 
-    /// For CreateAlias.
+    /// For CreateAlias, UpdateAlias, tags and descriptions.
     func requireNotPendingDeletion() throws {
         guard stored.state != .pendingDeletion, stored.state != .pendingReplicaDeletion else {
             throw RPCError.invalidState(arn, Self.explanation(stored.state))
@@ -47,6 +47,31 @@ extension ActiveKey {
         case .enabled: return
         case .disabled: throw RPCError.disabled(arn)
         default: throw RPCError.invalidState(arn, Self.explanation(stored.state))
+        }
+    }
+
+    /// For UpdatePrimaryRegion, to which an update that is on its way is no obstacle.
+    func requireMovable(to region: String) throws {
+        if stored.state == .updating, stored.promotion.map({ $0.region == region }) ?? true {
+            return
+        }
+        try requireEnabled()
+    }
+
+    /// For EnableKeyRotation, DisableKeyRotation and RotateKeyOnDemand.
+    func requireRotatable(_ operation: String) throws {
+        try requireCustomerManaged(operation)
+        guard stored.spec == .symmetricDefault, stored.state != .pendingImport else {
+            throw RPCError.unsupported(
+                "\(operation) is for symmetric keys with material made here.")
+        }
+        guard isPrimary || !stored.isMultiRegion else {
+            throw RPCError.unsupported(
+                "\(arn) is a replica; ask for \(operation) in \(stored.primaryRegion).")
+        }
+        try requireUsable()
+        guard stored.promotion == nil else {
+            throw RPCError.invalidState(arn, Self.explanation(.updating))
         }
     }
 

@@ -38,6 +38,7 @@ final class ActiveKey: Sendable {
         if stored.isMultiRegion {
             keys["kms:multiregionkeytype"] = [isPrimary ? "PRIMARY" : "REPLICA"]
         }
+        for (name, value) in stored.tags { keys["aws:resourcetag/\(name.lowercased())"] = [value] }
         conditionKeys = keys
     }
 
@@ -45,7 +46,7 @@ final class ActiveKey: Sendable {
     ///
     /// - Throws: `RPCError` INTERNAL when the material cannot be unwrapped.
     func currentSealingKey() throws -> (materialID: [UInt8], key: AEADKey) {
-        guard let material = stored.materials.last, let key = try sealingKey(material.id) else {
+        guard let material = stored.currentMaterial, let key = try sealingKey(material.id) else {
             throw RPCError.invalidState(arn, "has no material")
         }
         return (material.id, key)

@@ -70,7 +70,7 @@ final class KeyStore: Sendable {
         try writing { try key.insert($0) }
     }
 
-    /// Writes the properties that may change. Material is not touched.
+    /// Writes what may change, grants apart. Material is added and activated, never replaced.
     func update(_ key: StoredKey) throws {
         try writing { try key.update($0) }
     }
@@ -99,6 +99,27 @@ final class KeyStore: Sendable {
             try $0.execute(
                 sql: "INSERT INTO aliases (name, key_id, created_at_us) VALUES (?, ?, ?)",
                 arguments: [name, keyID, now])
+        }
+    }
+
+    func updateAlias(_ name: String, keyID: String) throws {
+        try writing {
+            try $0.execute(
+                sql: "UPDATE aliases SET key_id = ? WHERE name = ?", arguments: [keyID, name])
+        }
+    }
+
+    func insertGrant(_ grant: KeyGrant, keyID: String) throws {
+        try writing {
+            try $0.execute(
+                sql: "INSERT INTO grants (grant_id, key_id, content) VALUES (?, ?, ?)",
+                arguments: [grant.id, keyID, try StoredJSON.encode(grant)])
+        }
+    }
+
+    func deleteGrant(_ grantID: String) throws {
+        try writing {
+            try $0.execute(sql: "DELETE FROM grants WHERE grant_id = ?", arguments: [grantID])
         }
     }
 

@@ -50,6 +50,26 @@ enum KeyStoreSchema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE keys ADD COLUMN rotation_enabled INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE keys ADD COLUMN rotation_period_days INTEGER NOT NULL DEFAULT 365;
+                    ALTER TABLE keys ADD COLUMN next_rotation_at_us INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE keys ADD COLUMN primary_epoch INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE keys ADD COLUMN promotion TEXT;
+                    ALTER TABLE keys ADD COLUMN tags TEXT NOT NULL DEFAULT '{}';
+                    ALTER TABLE materials ADD COLUMN rotated_at_us INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE materials ADD COLUMN rotation_type INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE materials ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+                    CREATE TABLE grants (
+                        grant_id TEXT PRIMARY KEY,
+                        key_id TEXT NOT NULL REFERENCES keys (key_id) ON DELETE CASCADE,
+                        content TEXT NOT NULL
+                    ) STRICT;
+                    CREATE INDEX grants_by_key ON grants (key_id);
+                    """)
+        }
         return migrator
     }
 }

@@ -7,6 +7,21 @@ struct StoredKey: Sendable, Equatable {
         /// 16 bytes derived from the material; the same in every Region.
         let id: [UInt8]
         let wrapped: [UInt8]
+        /// 0 for what the key began with.
+        var rotatedAtMicroseconds: Int64 = 0
+        var rotationType: KeysRotationType = .unspecified
+        /// Not in every Region yet, so not used for new ciphertext.
+        var isPending = false
+    }
+
+    /// Automatic rotation.
+    struct Rotation: Sendable, Equatable {
+        static let defaultPeriodDays = 365
+
+        var isEnabled = false
+        var periodDays = defaultPeriodDays
+        /// 0 while it is off.
+        var nextAtMicroseconds: Int64 = 0
     }
 
     let keyID: String
@@ -26,8 +41,18 @@ struct StoredKey: Sendable, Equatable {
     /// The waiting period that was asked for, while deletion is pending.
     var pendingWindowDays: Int
     var policy: String
-    /// Oldest first, at least one; the last is used for new ciphertext.
+    /// Oldest first, at least one; the last that is not pending is used for new ciphertext.
     var materials: [Material]
+    var rotation = Rotation()
+    /// Grows whenever another Region becomes the primary.
+    var primaryEpoch: Int64 = 0
+    /// Where the role of the primary is on its way to.
+    var promotion: Promotion?
+    var tags: [String: String] = [:]
+    var grants: [KeyGrant] = []
+
+    var currentMaterial: Material? { materials.last { !$0.isPending } }
+    var hasPendingMaterial: Bool { materials.contains { $0.isPending } }
 
     /// What the wrapped material is bound to.
     static func wrappingContext(keyID: String, materialID: [UInt8]) -> [UInt8] {

@@ -1,19 +1,15 @@
 import AccessPolicy
 import Contracts
-import Cryptography
-import Foundation
 import Logging
 import RPC
 
 /// The sending side of ReplicateKey.
 struct KeyReplicator: Sendable {
-    typealias Peers = @Sendable (_ region: String) throws -> any CallChannel
-
-    private static let timeout = Duration.seconds(10)
+    typealias Peers = KeySender.Peers
 
     let administration: KeyAdministration
     let synchronizer: ReplicaSynchronizer
-    let peers: Peers
+    let sender: KeySender
 
     private var configuration: KeyServiceConfiguration { administration.configuration }
 
@@ -40,16 +36,21 @@ struct KeyReplicator: Sendable {
             ) { (key, policy) }
         }
         do {
-            let channel = try peers(region)
-            let answer = try await transfer(
-                key, to: region, policy: policy, request, KeysKeyTransferClient(channel))
+            let answer = try await sender.send(
+                key, to: region, replicas: (key.stored.replicaRegions + [region]).sorted()
+            ) {
+                $0.policy = policy
+                $0.description_p = request.description_p
+                $0.bypassPolicyLockoutSafetyCheck = request.bypassPolicyLockoutSafetyCheck
+                $0.tags = request.tags
+            }
             try await join(region, key.stored.keyID)
             var response = KeysReplicateKeyResponse()
             response.replicaKeyMetadata = answer.keyMetadata
             response.replicaPolicy = answer.policy
             return response
         } catch {
-            let failure = explained(error, region)
+            let failure = sender.explained(error, region, "ReplicateKey")
             if failure.reason == "AlreadyExistsException",
                 failure.metadata["primary-region"] == configuration.region
             {
@@ -86,6 +87,7 @@ struct KeyReplicator: Sendable {
             }
             guard request.description_p.utf8.count <= KeyManagementHandler.descriptionByteCountMax
             else { throw RPCError.validation("The description is too long.") }
+            _ = try KeyTags.checked(request.tags)
             let policy =
                 key.stored.isServiceManaged
                 ? ServiceKeyPolicy.document(account: configuration.accountID)
@@ -94,51 +96,6 @@ struct KeyReplicator: Sendable {
                     bypassesLockoutCheck: request.bypassPolicyLockoutSafetyCheck)
             return (key, policy)
         }
-    }
-
-    private func transfer(
-        _ key: ActiveKey, to region: String, policy: String, _ request: KeysReplicateKeyRequest,
-        _ client: KeysKeyTransferClient
-    ) async throws -> KeysImportReplicaResponse {
-        let options = CallOptions(timeout: Self.timeout)
-        var offerRequest = KeysOfferTransferRequest()
-        offerRequest.keyID = key.stored.keyID
-        offerRequest.sourceRegion = configuration.region
-        let offer = try await client.offerTransfer(offerRequest, options: options)
-        let own = try X25519PrivateKey()
-        let receiver = [UInt8](offer.receiverPublicKey)
-        let envelope = try TransferEnvelope(
-            own, peer: receiver,
-            .init(
-                transferID: offer.transferID, keyID: key.stored.keyID,
-                sourceRegion: configuration.region, destinationRegion: region,
-                senderPublicKey: own.publicKey, receiverPublicKey: receiver))
-        var importRequest = KeysImportReplicaRequest()
-        importRequest.transferID = offer.transferID
-        importRequest.senderPublicKey = Data(own.publicKey)
-        importRequest.policy = policy
-        importRequest.description_p = request.description_p
-        importRequest.bypassPolicyLockoutSafetyCheck = request.bypassPolicyLockoutSafetyCheck
-        try envelope.seal(transferred(key, to: region, envelope), into: &importRequest)
-        return try await client.importReplica(importRequest, options: options)
-    }
-
-    private func transferred(
-        _ key: ActiveKey, to region: String, _ envelope: TransferEnvelope
-    ) throws -> KeysTransferredKey {
-        var transferred = KeysTransferredKey()
-        transferred.keyID = key.stored.keyID
-        transferred.accountID = configuration.accountID
-        transferred.keySpec = key.stored.spec
-        transferred.keyUsage = key.stored.usage
-        transferred.primaryRegion = configuration.region
-        transferred.replicaRegions = (key.stored.replicaRegions + [region]).sorted()
-        transferred.serviceManaged = key.stored.isServiceManaged
-        transferred.createdAtUs = key.stored.createdAtMicroseconds
-        transferred.materials = try key.materials().enumerated().map {
-            try envelope.sealMaterial($0.element, index: $0.offset)
-        }
-        return transferred
     }
 
     /// Enters a Region into the list of replicas, here and then in the other Regions.
@@ -152,20 +109,6 @@ struct KeyReplicator: Sendable {
         }
         synchronizer.markChanged(keyID)
         await synchronizer.synchronize()
-    }
-
-    /// What the caller learns when the other Region did not answer as hoped.
-    private func explained(_ error: any Error, _ region: String) -> RPCError {
-        guard let error = error as? RPCError else { return .keysInternal(error) }
-        switch error.code {
-        case .unavailable, .deadlineExceeded:
-            return RPCError(
-                .unavailable, reason: "REGION_UNREACHABLE",
-                message: "The keys service of \(region) did not make the replica: \(error.message) "
-                    + "Check that it runs and can be reached, then call ReplicateKey again.",
-                metadata: ["region": region], cause: error)
-        default: return error
-        }
     }
 }
 

@@ -12,7 +12,7 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
     let offers: TransferOffers
     let synchronizer: ReplicaSynchronizer
 
-    private var configuration: KeyServiceConfiguration { administration.configuration }
+    var configuration: KeyServiceConfiguration { administration.configuration }
 
     func offerTransfer(
         _ request: KeysOfferTransferRequest, context: ServerContext
@@ -21,8 +21,13 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
         guard request.sourceRegion == region, KeyID.isMultiRegion(request.keyID) else {
             throw RPCError.validation("The offer is for a multi-Region key of the sender's Region.")
         }
-        try requireAbsent(request.keyID)
-        let (transferID, offer) = try offers.make(keyID: request.keyID, sourceRegion: region)
+        if request.update {
+            _ = try replica(request.keyID, of: region)
+        } else {
+            try requireAbsent(request.keyID)
+        }
+        let (transferID, offer) = try offers.make(
+            keyID: request.keyID, sourceRegion: region, isUpdate: request.update)
         var response = KeysOfferTransferResponse()
         response.transferID = transferID
         response.receiverPublicKey = Data(offer.privateKey.publicKey)
@@ -34,10 +39,23 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
     ) async throws -> KeysImportReplicaResponse {
         let region = try sender(context)
         let offer = try offers.take(request.transferID, sourceRegion: region)
-        let key = try await administration.perform(
+        let key =
+            try await offer.isUpdate
+            ? update(request, offer) : create(request, offer, context)
+        var response = KeysImportReplicaResponse()
+        response.keyMetadata = key.metadata(configuration)
+        response.policy = key.stored.policy
+        return response
+    }
+
+    private func create(
+        _ request: KeysImportReplicaRequest, _ offer: TransferOffers.Offer,
+        _ context: ServerContext
+    ) async throws -> ActiveKey {
+        try await administration.perform(
             "CreateKey", context,
             request: [
-                "keyId": offer.keyID, "multiRegion": true, "primaryRegion": region,
+                "keyId": offer.keyID, "multiRegion": true, "primaryRegion": offer.sourceRegion,
                 "policy": request.policy, "description": request.description_p,
             ]
         ) {
@@ -50,52 +68,35 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
                 try administration.insert(stored)
             }
         }
-        var response = KeysImportReplicaResponse()
-        response.keyMetadata = key.metadata(configuration)
-        response.policy = key.stored.policy
-        return response
     }
 
-    func synchronizeReplicas(
-        _ request: KeysSynchronizeReplicasRequest, context: ServerContext
-    ) async throws -> KeysSynchronizeReplicasResponse {
-        let region = try sender(context)
-        let isLast = try await administration.gate.run {
-            guard let key = administration.ring[request.keyID],
-                let changed = changed(key, request, from: region)
-            else { return false }
-            try await administration.performForService(
+    /// Adds the material that the replica lacks. It is not used before the primary says so.
+    private func update(
+        _ request: KeysImportReplicaRequest, _ offer: TransferOffers.Offer
+    ) async throws -> ActiveKey {
+        try await administration.gate.run {
+            let key = try replica(offer.keyID, of: offer.sourceRegion)
+            let sent = try opened(request, offer).materials
+            let count = key.stored.materials.count
+            guard sent.count >= count,
+                zip(sent, key.stored.materials).allSatisfy({ $0.id == $1.id })
+            else {
+                throw RPCError.validation("The material sent does not continue the replica's.")
+            }
+            return try await administration.performForService(
                 "SynchronizeMultiRegionKey", resource: key.arn,
-                details: ["keyId": key.stored.keyID, "region": region]
-            ) { _ = try administration.save(changed) }
-            return request.replicaDeleted
-        }
-        if isLast { synchronizer.markChanged(request.keyID) }
-        return KeysSynchronizeReplicasResponse()
-    }
-
-    /// The key after a message about its related keys, or nil when it says nothing new.
-    private func changed(
-        _ key: ActiveKey, _ request: KeysSynchronizeReplicasRequest, from region: String
-    ) -> StoredKey? {
-        if request.replicaDeleted {
-            guard key.isPrimary, key.stored.replicaRegions.contains(region) else { return nil }
-            return key.stored.with { stored in
-                stored.replicaRegions.removeAll { $0 == region }
-                if stored.replicaRegions.isEmpty, stored.state == .pendingReplicaDeletion {
-                    stored.state = .pendingDeletion
-                    stored.deletionAtMicroseconds =
-                        administration.now()
-                        + KeyManagementHandler.microseconds(stored.pendingWindowDays)
-                }
+                details: ["keyId": offer.keyID, "region": offer.sourceRegion]
+            ) {
+                try administration.save(
+                    key.stored.with { stored in
+                        stored.materials += sent[count...].map { material in
+                            var material = material
+                            material.isPending = true
+                            return material
+                        }
+                    })
             }
         }
-        // Only the primary says which Regions are related.
-        guard key.stored.isMultiRegion, !key.isPrimary, key.stored.primaryRegion == region,
-            request.primaryRegion == region, request.replicaRegions.contains(configuration.region)
-        else { return nil }
-        let changed = key.stored.with { $0.replicaRegions = request.replicaRegions.sorted() }
-        return changed == key.stored ? nil : changed
     }
 
     private func opened(
@@ -118,13 +119,20 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
             else {
                 throw RPCError.validation("The transferred key is not the one that was offered.")
             }
+            let details = transferred.materialDetails
             let materials = try transferred.materials.enumerated().map { index, sealed in
                 let material = try envelope.openMaterial(sealed, index: index)
                 guard KeyMaterial.check(material, transferred.keySpec) else {
                     throw RPCError.validation("The transferred material does not fit the key spec.")
                 }
-                return try KeyMaterial.stored(
+                var stored = try KeyMaterial.stored(
                     material, keyID: offer.keyID, rootKey: administration.rootKey)
+                if details.indices.contains(index) {
+                    stored.rotatedAtMicroseconds = details[index].rotatedAtUs
+                    stored.rotationType = details[index].rotationType
+                    stored.isPending = details[index].pending
+                }
+                return stored
             }
             return try stored(transferred, materials, request)
         } catch let error as RPCError {
@@ -159,7 +167,19 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
             isServiceManaged: transferred.serviceManaged, primaryRegion: transferred.primaryRegion,
             replicaRegions: transferred.replicaRegions.sorted(), description: request.description_p,
             state: .enabled, deletionAtMicroseconds: 0, pendingWindowDays: 0, policy: policy,
-            materials: materials)
+            materials: materials, rotation: transferred.rotation.stored,
+            primaryEpoch: Int64(clamping: transferred.primaryEpoch),
+            tags: try KeyTags.checked(request.tags))
+    }
+
+    /// The replica of a primary in a Region.
+    func replica(_ keyID: String, of region: String) throws -> ActiveKey {
+        guard let key = administration.ring[keyID], key.stored.isMultiRegion, !key.isPrimary,
+            key.stored.primaryRegion == region
+        else {
+            throw RPCError.keyNotFound(keyID)
+        }
+        return key
     }
 
     private func requireAbsent(_ keyID: String) throws {
@@ -169,7 +189,7 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
     }
 
     /// The Region of the keys service that calls. Its own Region has nothing to transfer.
-    private func sender(_ context: ServerContext) throws -> String {
+    func sender(_ context: ServerContext) throws -> String {
         guard case .service("keys", let region) = context.peer, region != configuration.region
         else {
             throw RPCError(

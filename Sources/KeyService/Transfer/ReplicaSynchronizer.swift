@@ -1,11 +1,13 @@
 import Contracts
+import Foundation
 import Logging
 import RPC
 import Synchronization
 
-/// Tells related keys in other Regions what changed: the list of replicas, or that a replica is
-/// gone.
+/// Tells related keys in other Regions what changed: the list of replicas, rotation and its
+/// material, or that a replica is gone.
 ///
+/// New material is activated here, once every replica has said that it has it.
 /// What could not be delivered stays and is tried again by the next call.
 final class ReplicaSynchronizer: Sendable {
     private struct Outstanding {
@@ -16,24 +18,19 @@ final class ReplicaSynchronizer: Sendable {
 
     private static let timeout = Duration.seconds(5)
 
-    private let configuration: KeyServiceConfiguration
-    private let ring: KeyRing
-    private let store: KeyStore
-    private let peers: KeyReplicator.Peers
-    private let logger: Logger
+    private let administration: KeyAdministration
+    private let sender: KeySender
     private let outstanding: Mutex<Outstanding>
 
     /// At start-up every list is sent once, since the last run may have ended before it was.
     init(
-        configuration: KeyServiceConfiguration, ring: KeyRing, store: KeyStore,
-        departures: [KeyStore.Departure], peers: @escaping KeyReplicator.Peers, logger: Logger
+        administration: KeyAdministration, sender: KeySender, departures: [KeyStore.Departure]
     ) {
-        self.configuration = configuration
-        self.ring = ring
-        self.store = store
-        self.peers = peers
-        self.logger = logger
-        let primaries = ring.keys.filter { $0.isPrimary && !$0.stored.replicaRegions.isEmpty }
+        self.administration = administration
+        self.sender = sender
+        let primaries = administration.ring.keys.filter {
+            $0.isPrimary && !$0.stored.replicaRegions.isEmpty
+        }
         outstanding = Mutex(
             Outstanding(changed: Set(primaries.map(\.stored.keyID)), departures: departures))
     }
@@ -56,47 +53,124 @@ final class ReplicaSynchronizer: Sendable {
     func synchronize() async {
         let (changed, departures) = outstanding.withLock { ($0.changed, $0.departures) }
         var unreachable: Set<String> = []
-        for departure in departures {
-            var request = KeysSynchronizeReplicasRequest()
-            request.keyID = departure.keyID
-            request.replicaDeleted = true
-            let isSent = await send(request, to: departure.primaryRegion, &unreachable)
-            if isSent, (try? store.forget(departure)) != nil {
-                outstanding.withLock { $0.departures.removeAll { $0 == departure } }
-            }
-        }
+        for departure in departures { await tell(departure, &unreachable) }
         for keyID in changed.sorted() {
-            // Taken out before it is read, so that a change in between is not lost.
-            outstanding.withLock { _ = $0.changed.remove(keyID) }
-            guard let key = ring[keyID], key.isPrimary else { continue }
-            var request = KeysSynchronizeReplicasRequest()
-            request.keyID = keyID
-            request.primaryRegion = configuration.region
-            request.replicaRegions = key.stored.replicaRegions
-            var isSent = true
-            for region in key.stored.replicaRegions {
-                let isThere = await send(request, to: region, &unreachable)
-                isSent = isSent && isThere
+            guard await synchronize(keyID, &unreachable) else { continue }
+            // Everybody has the new material now, and learns that it is in use.
+            if await activate(keyID) { _ = await synchronize(keyID, &unreachable) }
+        }
+    }
+
+    private func tell(_ departure: KeyStore.Departure, _ unreachable: inout Set<String>) async {
+        var request = KeysSynchronizeReplicasRequest()
+        request.keyID = departure.keyID
+        request.replicaDeleted = true
+        guard let answer = await send(request, to: departure.primaryRegion, &unreachable) else {
+            return
+        }
+        // The primary may have moved since.
+        if !answer.primaryRegion.isEmpty, answer.primaryRegion != departure.primaryRegion,
+            answer.primaryRegion != administration.configuration.region,
+            await send(request, to: answer.primaryRegion, &unreachable) == nil
+        {
+            return
+        }
+        if (try? administration.store.forget(departure)) != nil {
+            outstanding.withLock { $0.departures.removeAll { $0 == departure } }
+        }
+    }
+
+    /// Brings all replicas of a key up to date; false, and noted for later, when one is not.
+    private func synchronize(_ keyID: String, _ unreachable: inout Set<String>) async -> Bool {
+        // Taken out before it is read, so that a change in between is not lost.
+        outstanding.withLock { _ = $0.changed.remove(keyID) }
+        guard let key = administration.ring[keyID], key.isPrimary else { return false }
+        var isDone = true
+        for region in key.stored.replicaRegions {
+            let isThere = await bringUpToDate(key, region, &unreachable)
+            isDone = isDone && isThere
+        }
+        if !isDone { markChanged(keyID) }
+        return isDone
+    }
+
+    private func bringUpToDate(
+        _ key: ActiveKey, _ region: String, _ unreachable: inout Set<String>
+    ) async -> Bool {
+        var request = KeysSynchronizeReplicasRequest()
+        request.keyID = key.stored.keyID
+        request.primaryRegion = administration.configuration.region
+        request.primaryEpoch = UInt64(key.stored.primaryEpoch)
+        request.replicaRegions = key.stored.replicaRegions
+        request.rotation = KeysKeyRotation(key.stored.rotation)
+        request.currentMaterialID = Data(key.stored.currentMaterial?.id ?? [])
+        guard let answer = await send(request, to: region, &unreachable) else { return false }
+        let there = Set(answer.materialIds.map { [UInt8]($0) })
+        // A replica without any material is gone, and will say so.
+        guard !there.isEmpty, !key.stored.materials.allSatisfy({ there.contains($0.id) }) else {
+            return true
+        }
+        do {
+            _ = try await sender.send(
+                key, to: region, replicas: key.stored.replicaRegions, isUpdate: true)
+            return true
+        } catch {
+            note(error, region, &unreachable)
+            return false
+        }
+    }
+
+    /// Begins to use new material that every replica has. True when there was such material.
+    private func activate(_ keyID: String) async -> Bool {
+        guard let before = administration.ring[keyID], before.stored.hasPendingMaterial else {
+            return false
+        }
+        do {
+            return try await administration.gate.run { [self] in
+                guard let key = administration.ring[keyID], key.isPrimary,
+                    key.stored.hasPendingMaterial,
+                    key.stored.materials.map(\.id) == before.stored.materials.map(\.id),
+                    Set(key.stored.replicaRegions).isSubset(of: before.stored.replicaRegions)
+                else {
+                    markChanged(keyID)
+                    return false
+                }
+                try await administration.performForService(
+                    "RotateKey", resource: key.arn, details: ["keyId": keyID]
+                ) {
+                    _ = try self.administration.save(
+                        key.stored.with { stored in
+                            for index in stored.materials.indices {
+                                stored.materials[index].isPending = false
+                            }
+                        })
+                }
+                return true
             }
-            if !isSent { markChanged(keyID) }
+        } catch {
+            markChanged(keyID)
+            return false
         }
     }
 
     private func send(
         _ request: KeysSynchronizeReplicasRequest, to region: String,
         _ unreachable: inout Set<String>
-    ) async -> Bool {
-        guard !unreachable.contains(region) else { return false }
+    ) async -> KeysSynchronizeReplicasResponse? {
+        guard !unreachable.contains(region) else { return nil }
         do {
-            _ = try await KeysKeyTransferClient(peers(region)).synchronizeReplicas(
+            return try await KeysKeyTransferClient(sender.peers(region)).synchronizeReplicas(
                 request, options: CallOptions(timeout: Self.timeout))
-            return true
         } catch {
-            logger.debug(
-                "related keys were not synchronised",
-                metadata: ["region": "\(region)", "error": "\(error)"])
-            unreachable.insert(region)
-            return false
+            note(error, region, &unreachable)
+            return nil
         }
+    }
+
+    private func note(_ error: any Error, _ region: String, _ unreachable: inout Set<String>) {
+        administration.logger.debug(
+            "related keys were not synchronised",
+            metadata: ["region": "\(region)", "error": "\(error)"])
+        unreachable.insert(region)
     }
 }

@@ -7,6 +7,8 @@ final class TransferOffers: Sendable {
     struct Offer: Sendable {
         let keyID: String
         let sourceRegion: String
+        /// The replica is there and gets material that it lacks.
+        let isUpdate: Bool
         let privateKey: X25519PrivateKey
         let expiresAtMicroseconds: Int64
     }
@@ -20,12 +22,15 @@ final class TransferOffers: Sendable {
     init(now: @escaping @Sendable () -> Int64) { self.now = now }
 
     /// - Throws: RESOURCE_EXHAUSTED while too many offers are open.
-    func make(keyID: String, sourceRegion: String) throws -> (transferID: String, offer: Offer) {
+    func make(
+        keyID: String, sourceRegion: String, isUpdate: Bool
+    ) throws -> (transferID: String, offer: Offer) {
         do {
             let transferID = KeyID.hexadecimal(try Random.bytes(16)[...])
             let now = now()
             let offer = Offer(
-                keyID: keyID, sourceRegion: sourceRegion, privateKey: try X25519PrivateKey(),
+                keyID: keyID, sourceRegion: sourceRegion, isUpdate: isUpdate,
+                privateKey: try X25519PrivateKey(),
                 expiresAtMicroseconds: now + Self.validMicroseconds)
             try offers.withLock { offers in
                 offers = offers.filter { $0.value.expiresAtMicroseconds > now }

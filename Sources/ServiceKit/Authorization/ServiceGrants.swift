@@ -42,7 +42,11 @@ extension ServiceRules {
         typealias C = KeysCryptographyMethods
         return [
             Grant(
-                [M.describeKey, M.listKeys, M.getKeyPolicy, M.listAliases, M.getUsage],
+                [
+                    M.describeKey, M.listKeys, M.getKeyPolicy, M.listAliases, M.getUsage,
+                    M.listKeyPolicies, M.getKeyRotationStatus, M.listKeyRotations,
+                    M.listResourceTags, M.listGrants,
+                ],
                 local(.coordinator, .portal) + [administrator, keyAdministrator, auditor]),
             Grant(
                 [M.createKey, M.replicateKey],
@@ -50,7 +54,10 @@ extension ServiceRules {
             Grant(
                 [
                     M.enableKey, M.disableKey, M.scheduleKeyDeletion, M.cancelKeyDeletion,
-                    M.putKeyPolicy, M.createAlias, M.deleteAlias,
+                    M.putKeyPolicy, M.createAlias, M.deleteAlias, M.updateAlias,
+                    M.updateKeyDescription, M.updatePrimaryRegion, M.enableKeyRotation,
+                    M.disableKeyRotation, M.rotateKeyOnDemand, M.tagResource, M.untagResource,
+                    M.createGrant, M.retireGrant, M.revokeGrant,
                 ], [administrator, keyAdministrator]),
             Grant([M.checkKeyAccess], local(.coordinator)),
             Grant(

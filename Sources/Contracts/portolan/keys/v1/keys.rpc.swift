@@ -31,11 +31,43 @@ public enum KeysKeyManagementMethods {
         service: service, name: "ListAliases", kind: .unary, isIdempotent: true)
     public static let replicateKey = MethodDescriptor(
         service: service, name: "ReplicateKey", kind: .unary, isIdempotent: false)
+    public static let updatePrimaryRegion = MethodDescriptor(
+        service: service, name: "UpdatePrimaryRegion", kind: .unary, isIdempotent: false)
+    public static let updateAlias = MethodDescriptor(
+        service: service, name: "UpdateAlias", kind: .unary, isIdempotent: false)
+    public static let updateKeyDescription = MethodDescriptor(
+        service: service, name: "UpdateKeyDescription", kind: .unary, isIdempotent: false)
+    public static let listKeyPolicies = MethodDescriptor(
+        service: service, name: "ListKeyPolicies", kind: .unary, isIdempotent: true)
+    public static let enableKeyRotation = MethodDescriptor(
+        service: service, name: "EnableKeyRotation", kind: .unary, isIdempotent: false)
+    public static let disableKeyRotation = MethodDescriptor(
+        service: service, name: "DisableKeyRotation", kind: .unary, isIdempotent: false)
+    public static let getKeyRotationStatus = MethodDescriptor(
+        service: service, name: "GetKeyRotationStatus", kind: .unary, isIdempotent: true)
+    public static let rotateKeyOnDemand = MethodDescriptor(
+        service: service, name: "RotateKeyOnDemand", kind: .unary, isIdempotent: false)
+    public static let listKeyRotations = MethodDescriptor(
+        service: service, name: "ListKeyRotations", kind: .unary, isIdempotent: true)
+    public static let tagResource = MethodDescriptor(
+        service: service, name: "TagResource", kind: .unary, isIdempotent: false)
+    public static let untagResource = MethodDescriptor(
+        service: service, name: "UntagResource", kind: .unary, isIdempotent: false)
+    public static let listResourceTags = MethodDescriptor(
+        service: service, name: "ListResourceTags", kind: .unary, isIdempotent: true)
+    public static let createGrant = MethodDescriptor(
+        service: service, name: "CreateGrant", kind: .unary, isIdempotent: false)
+    public static let listGrants = MethodDescriptor(
+        service: service, name: "ListGrants", kind: .unary, isIdempotent: true)
+    public static let retireGrant = MethodDescriptor(
+        service: service, name: "RetireGrant", kind: .unary, isIdempotent: false)
+    public static let revokeGrant = MethodDescriptor(
+        service: service, name: "RevokeGrant", kind: .unary, isIdempotent: false)
     public static let getUsage = MethodDescriptor(
         service: service, name: "GetUsage", kind: .unary, isIdempotent: true)
     public static let checkKeyAccess = MethodDescriptor(
         service: service, name: "CheckKeyAccess", kind: .unary, isIdempotent: true)
-    public static let all = [createKey, describeKey, listKeys, enableKey, disableKey, scheduleKeyDeletion, cancelKeyDeletion, getKeyPolicy, putKeyPolicy, createAlias, deleteAlias, listAliases, replicateKey, getUsage, checkKeyAccess]
+    public static let all = [createKey, describeKey, listKeys, enableKey, disableKey, scheduleKeyDeletion, cancelKeyDeletion, getKeyPolicy, putKeyPolicy, createAlias, deleteAlias, listAliases, replicateKey, updatePrimaryRegion, updateAlias, updateKeyDescription, listKeyPolicies, enableKeyRotation, disableKeyRotation, getKeyRotationStatus, rotateKeyOnDemand, listKeyRotations, tagResource, untagResource, listResourceTags, createGrant, listGrants, retireGrant, revokeGrant, getUsage, checkKeyAccess]
 }
 
 public protocol KeysKeyManagementHandler: Sendable {
@@ -82,6 +114,61 @@ public protocol KeysKeyManagementHandler: Sendable {
     func replicateKey(
         _ request: KeysReplicateKeyRequest, context: ServerContext
     ) async throws -> KeysReplicateKeyResponse
+    /// Moves the role of the primary to a replica. Both keys are UPDATING meanwhile and stay usable.
+    func updatePrimaryRegion(
+        _ request: KeysUpdatePrimaryRegionRequest, context: ServerContext
+    ) async throws -> KeysUpdatePrimaryRegionResponse
+    func updateAlias(
+        _ request: KeysUpdateAliasRequest, context: ServerContext
+    ) async throws -> KeysUpdateAliasResponse
+    func updateKeyDescription(
+        _ request: KeysUpdateKeyDescriptionRequest, context: ServerContext
+    ) async throws -> KeysUpdateKeyDescriptionResponse
+    /// Always "default".
+    func listKeyPolicies(
+        _ request: KeysListKeyPoliciesRequest, context: ServerContext
+    ) async throws -> KeysListKeyPoliciesResponse
+    /// Rotation is for symmetric keys made here, set at the primary. New material is used only when
+    /// every replica has it; old material keeps opening what it sealed.
+    func enableKeyRotation(
+        _ request: KeysEnableKeyRotationRequest, context: ServerContext
+    ) async throws -> KeysEnableKeyRotationResponse
+    func disableKeyRotation(
+        _ request: KeysDisableKeyRotationRequest, context: ServerContext
+    ) async throws -> KeysDisableKeyRotationResponse
+    func getKeyRotationStatus(
+        _ request: KeysGetKeyRotationStatusRequest, context: ServerContext
+    ) async throws -> KeysGetKeyRotationStatusResponse
+    /// ConflictException while the last rotation has not reached every replica.
+    func rotateKeyOnDemand(
+        _ request: KeysRotateKeyOnDemandRequest, context: ServerContext
+    ) async throws -> KeysRotateKeyOnDemandResponse
+    func listKeyRotations(
+        _ request: KeysListKeyRotationsRequest, context: ServerContext
+    ) async throws -> KeysListKeyRotationsResponse
+    func tagResource(
+        _ request: KeysTagResourceRequest, context: ServerContext
+    ) async throws -> KeysTagResourceResponse
+    func untagResource(
+        _ request: KeysUntagResourceRequest, context: ServerContext
+    ) async throws -> KeysUntagResourceResponse
+    func listResourceTags(
+        _ request: KeysListResourceTagsRequest, context: ServerContext
+    ) async throws -> KeysListResourceTagsResponse
+    /// Grants take effect at once, so that grant tokens are never needed for use.
+    func createGrant(
+        _ request: KeysCreateGrantRequest, context: ServerContext
+    ) async throws -> KeysCreateGrantResponse
+    func listGrants(
+        _ request: KeysListGrantsRequest, context: ServerContext
+    ) async throws -> KeysListGrantsResponse
+    /// By the retiring principal, the grantee if it may, or whom the key's policy lets.
+    func retireGrant(
+        _ request: KeysRetireGrantRequest, context: ServerContext
+    ) async throws -> KeysRetireGrantResponse
+    func revokeGrant(
+        _ request: KeysRevokeGrantRequest, context: ServerContext
+    ) async throws -> KeysRevokeGrantResponse
     /// Requests per key, principal and operation in this Region.
     func getUsage(
         _ request: KeysGetUsageRequest, context: ServerContext
@@ -186,6 +273,118 @@ extension KeysKeyManagementHandler {
                 let request = try MessageCoding.decode(KeysReplicateKeyRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.replicateKey(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.updatePrimaryRegion,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysUpdatePrimaryRegionRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.updatePrimaryRegion(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.updateAlias,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysUpdateAliasRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.updateAlias(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.updateKeyDescription,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysUpdateKeyDescriptionRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.updateKeyDescription(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.listKeyPolicies,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysListKeyPoliciesRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listKeyPolicies(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.enableKeyRotation,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysEnableKeyRotationRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.enableKeyRotation(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.disableKeyRotation,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysDisableKeyRotationRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.disableKeyRotation(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.getKeyRotationStatus,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGetKeyRotationStatusRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.getKeyRotationStatus(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.rotateKeyOnDemand,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysRotateKeyOnDemandRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.rotateKeyOnDemand(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.listKeyRotations,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysListKeyRotationsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listKeyRotations(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.tagResource,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysTagResourceRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.tagResource(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.untagResource,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysUntagResourceRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.untagResource(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.listResourceTags,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysListResourceTagsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listResourceTags(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.createGrant,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysCreateGrantRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.createGrant(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.listGrants,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysListGrantsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listGrants(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.retireGrant,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysRetireGrantRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.retireGrant(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.revokeGrant,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysRevokeGrantRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.revokeGrant(request, context: context))
             })
         table.register(
             KeysKeyManagementMethods.getUsage,
@@ -328,6 +527,157 @@ public struct KeysKeyManagementClient: Sendable {
         let answer = try await channel.unary(
             KeysKeyManagementMethods.replicateKey, request: payload, options: options)
         return try MessageCoding.decode(KeysReplicateKeyResponse.self, from: answer)
+    }
+
+    /// Moves the role of the primary to a replica. Both keys are UPDATING meanwhile and stay usable.
+    public func updatePrimaryRegion(
+        _ request: KeysUpdatePrimaryRegionRequest, options: CallOptions = .standard
+    ) async throws -> KeysUpdatePrimaryRegionResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.updatePrimaryRegion, request: payload, options: options)
+        return try MessageCoding.decode(KeysUpdatePrimaryRegionResponse.self, from: answer)
+    }
+
+    public func updateAlias(
+        _ request: KeysUpdateAliasRequest, options: CallOptions = .standard
+    ) async throws -> KeysUpdateAliasResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.updateAlias, request: payload, options: options)
+        return try MessageCoding.decode(KeysUpdateAliasResponse.self, from: answer)
+    }
+
+    public func updateKeyDescription(
+        _ request: KeysUpdateKeyDescriptionRequest, options: CallOptions = .standard
+    ) async throws -> KeysUpdateKeyDescriptionResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.updateKeyDescription, request: payload, options: options)
+        return try MessageCoding.decode(KeysUpdateKeyDescriptionResponse.self, from: answer)
+    }
+
+    /// Always "default".
+    public func listKeyPolicies(
+        _ request: KeysListKeyPoliciesRequest, options: CallOptions = .standard
+    ) async throws -> KeysListKeyPoliciesResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.listKeyPolicies, request: payload, options: options)
+        return try MessageCoding.decode(KeysListKeyPoliciesResponse.self, from: answer)
+    }
+
+    /// Rotation is for symmetric keys made here, set at the primary. New material is used only when
+    /// every replica has it; old material keeps opening what it sealed.
+    public func enableKeyRotation(
+        _ request: KeysEnableKeyRotationRequest, options: CallOptions = .standard
+    ) async throws -> KeysEnableKeyRotationResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.enableKeyRotation, request: payload, options: options)
+        return try MessageCoding.decode(KeysEnableKeyRotationResponse.self, from: answer)
+    }
+
+    public func disableKeyRotation(
+        _ request: KeysDisableKeyRotationRequest, options: CallOptions = .standard
+    ) async throws -> KeysDisableKeyRotationResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.disableKeyRotation, request: payload, options: options)
+        return try MessageCoding.decode(KeysDisableKeyRotationResponse.self, from: answer)
+    }
+
+    public func getKeyRotationStatus(
+        _ request: KeysGetKeyRotationStatusRequest, options: CallOptions = .standard
+    ) async throws -> KeysGetKeyRotationStatusResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.getKeyRotationStatus, request: payload, options: options)
+        return try MessageCoding.decode(KeysGetKeyRotationStatusResponse.self, from: answer)
+    }
+
+    /// ConflictException while the last rotation has not reached every replica.
+    public func rotateKeyOnDemand(
+        _ request: KeysRotateKeyOnDemandRequest, options: CallOptions = .standard
+    ) async throws -> KeysRotateKeyOnDemandResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.rotateKeyOnDemand, request: payload, options: options)
+        return try MessageCoding.decode(KeysRotateKeyOnDemandResponse.self, from: answer)
+    }
+
+    public func listKeyRotations(
+        _ request: KeysListKeyRotationsRequest, options: CallOptions = .standard
+    ) async throws -> KeysListKeyRotationsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.listKeyRotations, request: payload, options: options)
+        return try MessageCoding.decode(KeysListKeyRotationsResponse.self, from: answer)
+    }
+
+    public func tagResource(
+        _ request: KeysTagResourceRequest, options: CallOptions = .standard
+    ) async throws -> KeysTagResourceResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.tagResource, request: payload, options: options)
+        return try MessageCoding.decode(KeysTagResourceResponse.self, from: answer)
+    }
+
+    public func untagResource(
+        _ request: KeysUntagResourceRequest, options: CallOptions = .standard
+    ) async throws -> KeysUntagResourceResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.untagResource, request: payload, options: options)
+        return try MessageCoding.decode(KeysUntagResourceResponse.self, from: answer)
+    }
+
+    public func listResourceTags(
+        _ request: KeysListResourceTagsRequest, options: CallOptions = .standard
+    ) async throws -> KeysListResourceTagsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.listResourceTags, request: payload, options: options)
+        return try MessageCoding.decode(KeysListResourceTagsResponse.self, from: answer)
+    }
+
+    /// Grants take effect at once, so that grant tokens are never needed for use.
+    public func createGrant(
+        _ request: KeysCreateGrantRequest, options: CallOptions = .standard
+    ) async throws -> KeysCreateGrantResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.createGrant, request: payload, options: options)
+        return try MessageCoding.decode(KeysCreateGrantResponse.self, from: answer)
+    }
+
+    public func listGrants(
+        _ request: KeysListGrantsRequest, options: CallOptions = .standard
+    ) async throws -> KeysListGrantsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.listGrants, request: payload, options: options)
+        return try MessageCoding.decode(KeysListGrantsResponse.self, from: answer)
+    }
+
+    /// By the retiring principal, the grantee if it may, or whom the key's policy lets.
+    public func retireGrant(
+        _ request: KeysRetireGrantRequest, options: CallOptions = .standard
+    ) async throws -> KeysRetireGrantResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.retireGrant, request: payload, options: options)
+        return try MessageCoding.decode(KeysRetireGrantResponse.self, from: answer)
+    }
+
+    public func revokeGrant(
+        _ request: KeysRevokeGrantRequest, options: CallOptions = .standard
+    ) async throws -> KeysRevokeGrantResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.revokeGrant, request: payload, options: options)
+        return try MessageCoding.decode(KeysRevokeGrantResponse.self, from: answer)
     }
 
     /// Requests per key, principal and operation in this Region.
@@ -552,7 +902,9 @@ public enum KeysKeyTransferMethods {
         service: service, name: "ImportReplica", kind: .unary, isIdempotent: false)
     public static let synchronizeReplicas = MethodDescriptor(
         service: service, name: "SynchronizeReplicas", kind: .unary, isIdempotent: false)
-    public static let all = [offerTransfer, importReplica, synchronizeReplicas]
+    public static let promoteReplica = MethodDescriptor(
+        service: service, name: "PromoteReplica", kind: .unary, isIdempotent: false)
+    public static let all = [offerTransfer, importReplica, synchronizeReplicas, promoteReplica]
 }
 
 /// Keys service to keys service, across Regions. Material is wrapped for one fresh key of the
@@ -571,6 +923,10 @@ public protocol KeysKeyTransferHandler: Sendable {
     func synchronizeReplicas(
         _ request: KeysSynchronizeReplicasRequest, context: ServerContext
     ) async throws -> KeysSynchronizeReplicasResponse
+    /// From the primary to the replica that takes its place. Repeating it changes nothing.
+    func promoteReplica(
+        _ request: KeysPromoteReplicaRequest, context: ServerContext
+    ) async throws -> KeysPromoteReplicaResponse
 }
 
 extension KeysKeyTransferHandler {
@@ -596,6 +952,13 @@ extension KeysKeyTransferHandler {
                 let request = try MessageCoding.decode(KeysSynchronizeReplicasRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.synchronizeReplicas(request, context: context))
+            })
+        table.register(
+            KeysKeyTransferMethods.promoteReplica,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysPromoteReplicaRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.promoteReplica(request, context: context))
             })
     }
 }
@@ -636,5 +999,15 @@ public struct KeysKeyTransferClient: Sendable {
         let answer = try await channel.unary(
             KeysKeyTransferMethods.synchronizeReplicas, request: payload, options: options)
         return try MessageCoding.decode(KeysSynchronizeReplicasResponse.self, from: answer)
+    }
+
+    /// From the primary to the replica that takes its place. Repeating it changes nothing.
+    public func promoteReplica(
+        _ request: KeysPromoteReplicaRequest, options: CallOptions = .standard
+    ) async throws -> KeysPromoteReplicaResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyTransferMethods.promoteReplica, request: payload, options: options)
+        return try MessageCoding.decode(KeysPromoteReplicaResponse.self, from: answer)
     }
 }
