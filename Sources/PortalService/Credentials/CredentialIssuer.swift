@@ -104,7 +104,8 @@ struct CredentialIssuer: Sendable {
         let region = region
         _ = try await sessions.write { state in
             let isThere = state.credentialKeys.values.contains { $0.region == region }
-            return RecordWrite(changes: isThere ? [] : [change], events: [])
+            return RecordWrite(
+                changes: isThere ? [] : [change], events: [], exclusive: ["credential-key"])
         }
         guard let key = try ownKey() else {
             throw RPCError(

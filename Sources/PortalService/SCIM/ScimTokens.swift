@@ -73,7 +73,7 @@ final class ScimTokenDesk: Sendable {
                     .failedPrecondition, reason: "TOO_MANY_TOKENS",
                     message: "Two SCIM tokens are live already; delete one first.")
             }
-            return RecordWrite(changes: [change], events: events)
+            return RecordWrite(changes: [change], events: events, exclusive: ["token-count"])
         }
         return (record.token, secret)
     }

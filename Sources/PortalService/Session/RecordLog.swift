@@ -20,6 +20,9 @@ struct RecordChange: Sendable {
 struct RecordWrite: Sendable {
     var changes: [RecordChange]
     var events: [TrailEvent]
+    /// What else the decision rests on: two writes of the same name are decided one after the
+    /// other, as two writes of the same key are.
+    var exclusive: [String] = []
 }
 
 /// A replicated domain that the portal owns: read from memory, written through the log.

@@ -65,7 +65,8 @@ final class ReplicatedRecordLog<State: RecordState>: RecordLog {
                 }
                 return version.map { .delete(change.key, version: $0 + 1) }
             }
-            return DomainWrite((), changes: changes, events: write.events)
+            return DomainWrite(
+                (), changes: changes, events: write.events, exclusive: write.exclusive)
         }
         return written.position
     }
