@@ -39,22 +39,34 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
         }
     }
 
+    /// Why following an instance ended without an error.
+    private enum Ending {
+        case tail(hadCaughtUp: Bool)
+        case instanceChanged
+    }
+
     /// Follows one instance until something ends it. True when the tail had caught up.
     private func follow(_ snapshot: InstanceSnapshot) async throws -> Bool {
         let session = TailSession(replica: replica, snapshot: snapshot)
-        return try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask { try await session.run() }
+        let ending = try await withThrowingTaskGroup(of: Ending.self) { group in
+            group.addTask { .tail(hadCaughtUp: try await session.run()) }
             group.addTask {
                 try await replica.ring.keepChecking(replica.wrapper, snapshot)
-                return false
+                return .tail(hadCaughtUp: false)
             }
             group.addTask {
                 try await replica.instanceEnds(snapshot)
-                replica.drop(.loading(applied: 0, total: 0))
-                return false
+                return .instanceChanged
             }
             defer { group.cancelAll() }
-            return try await group.next() ?? false
+            return try await group.next() ?? .instanceChanged
+        }
+        switch ending {
+        case .tail(let hadCaughtUp): return hadCaughtUp
+        case .instanceChanged:
+            // Only now: the tail, which could still open an emptied state, has ended.
+            replica.drop(.loading(applied: 0, total: 0))
+            return false
         }
     }
 
