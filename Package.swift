@@ -205,8 +205,8 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "RPC", "Contracts", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf, x509, asn1,
-                swiftCrypto, logging,
+                "RPC", "Contracts", nioCore, nioEmbedded, nioHPACK, nioHTTP2, nioPosix, nioSSL,
+                protobuf, x509, asn1, swiftCrypto, logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -13,10 +13,7 @@ struct ServiceStub {
         return service.name.hasPrefix(stem) ? service.name : prefix + service.name
     }
 
-    func write(to output: inout SourceWriter) throws {
-        for method in service.methods where method.clientStreaming {
-            throw StubError.streamingRequests(method.fullName)
-        }
+    func write(to output: inout SourceWriter) {
         writeMethods(to: &output)
         writeHandler(to: &output)
         writeClient(to: &output)
@@ -47,12 +44,15 @@ struct ServiceStub {
                 let request = namer.fullName(message: method.inputType)
                 let response = namer.fullName(message: method.outputType)
                 output.line("func \(method.swiftName)(")
+                let input =
+                    method.clientStreaming
+                    ? "_ requests: MessageStream<\(request)>" : "_ request: \(request)"
                 if method.serverStreaming {
-                    output.line("    _ request: \(request), context: ServerContext,")
+                    output.line("    \(input), context: ServerContext,")
                     output.line("    responses: ResponseWriter<\(response)>")
                     output.line(") async throws")
                 } else {
-                    output.line("    _ request: \(request), context: ServerContext")
+                    output.line("    \(input), context: ServerContext")
                     output.line(") async throws -> \(response)")
                 }
             }
@@ -65,31 +65,34 @@ struct ServiceStub {
         output.block("extension \(typeName)Handler") { output in
             output.line("/// Enters all methods into a server's table.")
             output.block("public func register(in table: inout MethodTable)") { output in
-                for method in service.methods {
-                    let request = namer.fullName(message: method.inputType)
-                    let arguments =
-                        method.serverStreaming ? "payload, context, writer" : "payload, context"
-                    output.line("table.register(")
-                    output.line("    \(typeName)Methods.\(method.swiftName),")
-                    output.line("    .\(method.kind) { \(arguments) in")
-                    output.line(
-                        "        let request = try MessageCoding.decode(\(request).self, "
-                            + "from: payload)")
-                    if method.serverStreaming {
-                        output.line("        try await self.\(method.swiftName)(")
-                        output.line(
-                            "            request, context: context, "
-                                + "responses: ResponseWriter(writer))")
-                    } else {
-                        output.line("        return try MessageCoding.encode(")
-                        output.line(
-                            "            try await self.\(method.swiftName)(request, "
-                                + "context: context))")
-                    }
-                    output.line("    })")
-                }
+                for method in service.methods { writeRegistration(of: method, to: &output) }
             }
         }
+    }
+
+    private func writeRegistration(of method: MethodDescriptor, to output: inout SourceWriter) {
+        let request = namer.fullName(message: method.inputType)
+        let input = method.clientStreaming ? "payloads" : "payload"
+        let arguments = "\(input), context" + (method.serverStreaming ? ", writer" : "")
+        output.line("table.register(")
+        output.line("    \(typeName)Methods.\(method.swiftName),")
+        output.line("    .\(method.kind) { \(arguments) in")
+        if !method.clientStreaming {
+            output.line(
+                "        let request = try MessageCoding.decode(\(request).self, from: payload)")
+        }
+        let first =
+            method.clientStreaming ? "MessageStream<\(request)>(payloads)" : "request"
+        if method.serverStreaming {
+            output.line("        try await self.\(method.swiftName)(")
+            output.line(
+                "            \(first), context: context, responses: ResponseWriter(writer))")
+        } else {
+            output.line("        return try MessageCoding.encode(")
+            output.line(
+                "            try await self.\(method.swiftName)(\(first), context: context))")
+        }
+        output.line("    })")
     }
 
     private func writeClient(to output: inout SourceWriter) {
@@ -107,39 +110,57 @@ struct ServiceStub {
         let request = namer.fullName(message: method.inputType)
         let response = namer.fullName(message: method.outputType)
         let result = method.serverStreaming ? "MessageStream<\(response)>" : response
-        let options = method.serverStreaming ? ".open" : ".standard"
+        let options = method.kind == "unary" ? ".standard" : ".open"
         output.line("")
         output.documentation(method.protoSourceComments(commentPrefix: ""))
+        if method.clientStreaming {
+            output.line("///")
+            output.line("/// The requests are complete when `requests` returns.")
+        }
         output.line("public func \(method.swiftName)(")
-        output.line("    _ request: \(request), options: CallOptions = \(options)")
+        if method.clientStreaming {
+            output.line("    options: CallOptions = \(options),")
+            output.line(
+                "    requests: @escaping @Sendable (RequestWriter<\(request)>) async throws -> Void"
+            )
+        } else {
+            output.line("    _ request: \(request), options: CallOptions = \(options)")
+        }
         output.block(") async throws -> \(result)") { output in
-            output.line("let payload = try MessageCoding.encode(request)")
-            output.line("let answer = try await channel.\(method.kind)(")
-            output.line(
-                "    \(typeName)Methods.\(method.swiftName), request: payload, options: options)")
-            output.line(
-                method.serverStreaming
-                    ? "return MessageStream(answer)"
-                    : "return try MessageCoding.decode(\(response).self, from: answer)")
+            writeBody(of: method, response, to: &output)
         }
     }
-}
 
-/// Why no stub can be written.
-enum StubError: Error, CustomStringConvertible {
-    case streamingRequests(String)
-
-    var description: String {
-        switch self {
-        case .streamingRequests(let method):
-            "\(method): streamed requests have no stub yet"
+    private func writeBody(
+        of method: MethodDescriptor, _ response: String, to output: inout SourceWriter
+    ) {
+        let name = "\(typeName)Methods.\(method.swiftName)"
+        if method.clientStreaming {
+            output.line("let answer = try await channel.\(method.kind)(")
+            output.line("    \(name), options: options")
+            output.line(") { try await requests(RequestWriter($0)) }")
+        } else {
+            output.line("let payload = try MessageCoding.encode(request)")
+            output.line("let answer = try await channel.\(method.kind)(")
+            output.line("    \(name), request: payload, options: options)")
         }
+        output.line(
+            method.serverStreaming
+                ? "return MessageStream(answer)"
+                : "return try MessageCoding.decode(\(response).self, from: answer)")
     }
 }
 
 extension MethodDescriptor {
     var swiftName: String { name.prefix(1).lowercased() + name.dropFirst() }
-    var kind: String { serverStreaming ? "serverStreaming" : "unary" }
+    var kind: String {
+        switch (clientStreaming, serverStreaming) {
+        case (false, false): "unary"
+        case (false, true): "serverStreaming"
+        case (true, false): "clientStreaming"
+        case (true, true): "bidirectionalStreaming"
+        }
+    }
     var isIdempotent: Bool {
         options.idempotencyLevel == .noSideEffects || options.idempotencyLevel == .idempotent
     }

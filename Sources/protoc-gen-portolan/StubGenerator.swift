@@ -16,7 +16,7 @@ struct StubGenerator: CodeGenerator {
             output.line("")
             output.line("public import RPC")
             for service in file.services {
-                try ServiceStub(service: service, namer: namer).write(to: &output)
+                ServiceStub(service: service, namer: namer).write(to: &output)
             }
             try generatorOutputs.add(fileName: String(name), contents: output.text)
         }

@@ -188,4 +188,27 @@ struct LifecycleTests {
                 == 5)
         await server.server.shutDown(drain: .zero)
     }
+
+    @Test("an old connection is replaced without a call failing, its streams are cut off at last")
+    func age() async throws {
+        var limits = ServerLimits.standard
+        limits.connectionAgeMax = .seconds(1)
+        limits.connectionAgeGrace = .seconds(1)
+        let server = try await TestServer(limits: limits)
+        let client = try server.client()
+        let stream = try await client.serverStreaming(
+            TestMethods.tail, request: ByteBuffer(), options: .open)
+        let cutOff = Task { await failure { for try await _ in stream {} } }
+        let isReplaced = await eventually {
+            let accepted = await server.server.metrics().connectionsAccepted
+            let error = await failure {
+                try await client.unary(TestMethods.echo, request: ByteBuffer(), options: .standard)
+            }
+            return error == nil && accepted > 1
+        }
+        #expect(isReplaced)
+        #expect(await cutOff.value?.code == .unavailable)
+        await client.close()
+        await server.server.shutDown(drain: .zero)
+    }
 }

@@ -7,9 +7,13 @@ public struct MethodDescriptor: Hashable, Sendable {
         case bidirectionalStreaming
 
         /// Whether the caller sends a stream of requests.
-        package var takesStream: Bool { self == .clientStreaming || self == .bidirectionalStreaming }
+        package var takesStream: Bool {
+            self == .clientStreaming || self == .bidirectionalStreaming
+        }
         /// Whether the server sends a stream of answers.
-        package var givesStream: Bool { self == .serverStreaming || self == .bidirectionalStreaming }
+        package var givesStream: Bool {
+            self == .serverStreaming || self == .bidirectionalStreaming
+        }
     }
 
     /// Full name of the service, "portolan.directory.v1.Directory".

@@ -18,7 +18,8 @@ enum GRPCStatus {
     static func trailers(_ error: RPCError, isOnly: Bool) -> HPACKHeaders {
         var headers = isOnly ? responseHeaders : HPACKHeaders()
         headers.add(name: "grpc-status", value: "\(error.code.rawValue)")
-        headers.add(name: "grpc-message", value: percentEncoded(error.message), indexing: .neverIndexed)
+        headers.add(
+            name: "grpc-message", value: percentEncoded(error.message), indexing: .neverIndexed)
         if let details = details(error) {
             headers.add(name: "grpc-status-details-bin", value: details, indexing: .neverIndexed)
         }

@@ -196,13 +196,22 @@ extension HTTP2Connection {
         write(call.id, data, promise: written)
     }
 
-    /// Writes the last headers of a stream. A peer that is still sending is told to stop.
+    /// Writes the last headers of a stream. A peer that goes on sending is told to stop, after a
+    /// while: some clients forget an answer when a reset follows it at once.
     func finish(_ call: HTTP2Call, _ trailers: HPACKHeaders) {
         call.isAnswered = true
         call.hasSentHeaders = true
         hold(call, -call.heldBytes)
         write(call.id, .headers(.init(headers: trailers, endStream: true)))
-        if !call.isComplete, !call.isClosed { write(call.id, .rstStream(.noError)) }
+        guard !call.isComplete, !call.isClosed, let replies, let context else { return }
+        let id = call.id
+        context.eventLoop.scheduleTask(in: .seconds(1)) { replies.onLoop { $0.reset(id) } }
+    }
+
+    private func reset(_ id: HTTP2StreamID) {
+        guard let call = calls[id], !call.isClosed else { return }
+        write(id, .rstStream(.noError))
+        flush()
     }
 
     /// Answers a call with a failure, and stops its handler.

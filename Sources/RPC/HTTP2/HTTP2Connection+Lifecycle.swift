@@ -15,20 +15,30 @@ extension HTTP2Connection {
         }
     }
 
+    static let drainPing = HTTP2PingData(withInteger: 1)
+
     /// Tells the peer to open no further calls, and closes when the last is answered.
+    ///
+    /// Calls that cross the go-away on the way are served: the answer to a ping behind it says that
+    /// there are no more of them.
     func drain() {
-        guard phase == .open else { return }
+        guard phase == .open, let context else { return }
         phase = .draining
-        write(
-            .rootStream,
-            .goAway(lastStreamID: highestStreamID, errorCode: .noError, opaqueData: nil))
+        write(.rootStream, .goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil))
+        write(.rootStream, .ping(Self.drainPing, ack: false))
         flush()
+        let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .seconds(1)) { connection.value.drainHeard() }
+    }
+
+    func drainHeard() {
+        drainIsHeard = true
         finishDraining()
     }
 
     func finishDraining() {
         // A call that is answered may wait for the peer to take the answer.
-        guard phase == .draining, calls.values.allSatisfy(\.isClosed) else { return }
+        guard phase == .draining, drainIsHeard, calls.values.allSatisfy(\.isClosed) else { return }
         flush()
         closeSoon()
     }

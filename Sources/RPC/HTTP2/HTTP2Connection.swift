@@ -26,7 +26,8 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
     var calls: [HTTP2StreamID: HTTP2Call] = [:]
     var upkeep: ServerUpkeep
     var deadlines = DeadlineTimer()
-    var highestStreamID = HTTP2StreamID.rootStream
+    /// The peer has read that it must open no further streams.
+    var drainIsHeard = false
     /// Requests held for all calls, and answers not known to be sent.
     var heldBytes = 0
     var unsentBytes = 0
@@ -130,6 +131,7 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
             }
             receive(call, bytes)
             if data.endStream { complete(call) }
+        case .ping(let data, ack: true) where data == Self.drainPing: drainHeard()
         default: break
         }
     }
@@ -159,15 +161,18 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
     // MARK: - Opening calls
 
     private func open(_ id: HTTP2StreamID, _ headers: HTTP2Frame.FramePayload.Headers) {
-        guard phase == .open else { return }
-        highestStreamID = max(highestStreamID, id)
+        // What crossed the go-away is still served; later calls may be sent again elsewhere.
+        guard phase == .open || phase == .draining, !drainIsHeard else {
+            return write(id, .rstStream(.refusedStream))
+        }
         let now = NIODeadline.now()
         // Counts cancelled calls whose handler still runs; the codec counts open streams only.
         guard calls.count < core.limits.streamsPerConnectionMax else {
             return write(id, .rstStream(.refusedStream))
         }
         do {
-            let call = HTTP2Call(id: id, started: now, admitted: try admit(id, headers.headers, now))
+            let call = HTTP2Call(
+                id: id, started: now, admitted: try admit(id, headers.headers, now))
             calls[id] = call
             watchDeadline(call.deadline)
             if let admitted = call.admitted, admitted.entry.method.kind.takesStream {

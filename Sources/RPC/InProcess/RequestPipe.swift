@@ -18,8 +18,9 @@ final class RequestPipe: Sendable {
     var stream: PayloadStream { PayloadStream(incoming) }
 
     /// Runs what sends the requests; tells when it throws.
-    func start(_ produce: @escaping RequestProducer, onFailure: @escaping @Sendable (RPCError) -> Void)
-    {
+    func start(
+        _ produce: @escaping RequestProducer, onFailure: @escaping @Sendable (RPCError) -> Void
+    ) {
         let incoming = incoming
         requests.start(produce, limits: limits) { payload in
             incoming.push(payload)

@@ -28,7 +28,8 @@ struct ServerUpkeep {
 
     /// Inspects regularly, often enough for the shortest of the limits.
     mutating func start(
-        _ eventLoop: any EventLoop, _ limits: ServerLimits, _ inspect: @escaping @Sendable () -> Void
+        _ eventLoop: any EventLoop, _ limits: ServerLimits,
+        _ inspect: @escaping @Sendable () -> Void
     ) {
         let shortest = min(
             limits.stallTimeout, limits.keepAliveInterval, limits.idleTimeout,

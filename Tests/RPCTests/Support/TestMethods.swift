@@ -21,9 +21,20 @@ enum TestMethods {
     static let tail = MethodDescriptor(
         service: service, name: "Tail", kind: .serverStreaming, isIdempotent: true)
     static let missing = method("Missing")
+    /// Says how many requests there were and how many bytes they had.
+    static let collect = method("Collect", .clientStreaming)
+    /// Answers after the first request.
+    static let first = method("First", .clientStreaming)
+    /// Reads no request.
+    static let ignore = method("Ignore", .clientStreaming)
+    static let chat = method("Chat", .bidirectionalStreaming)
+    /// Makes the call that `onward` says.
+    static let relay = method("Relay")
 
-    private static func method(_ name: String, idempotent: Bool = false) -> MethodDescriptor {
-        MethodDescriptor(service: service, name: name, kind: .unary, isIdempotent: idempotent)
+    private static func method(
+        _ name: String, _ kind: MethodDescriptor.Kind = .unary, idempotent: Bool = false
+    ) -> MethodDescriptor {
+        MethodDescriptor(service: service, name: name, kind: kind, isIdempotent: idempotent)
     }
 }
 
@@ -36,6 +47,7 @@ final class TestService: Sendable {
     let written = Mutex(0)
     let cancelled = Mutex(0)
     let running = Mutex(0)
+    let onward = Mutex<(@Sendable () async throws -> ByteBuffer)?>(nil)
     private let isReleased = Mutex(false)
 
     func release() { isReleased.withLock { $0 = true } }
@@ -93,7 +105,60 @@ final class TestService: Sendable {
                 try await writer.write(ByteBuffer(string: "first"))
                 _ = try await self.hang()
             })
+        registerStreams(in: &table)
+        table.register(
+            TestMethods.relay,
+            .unary { _, _ in
+                guard let onward = self.onward.withLock({ $0 }) else { throw Unexpected() }
+                return try await onward()
+            })
         return table
+    }
+
+    private func registerStreams(in table: inout MethodTable) {
+        table.register(
+            TestMethods.collect,
+            .clientStreaming { requests, _ in
+                self.running.withLock { $0 += 1 }
+                var (count, bytes) = (0, 0)
+                do {
+                    for try await request in requests {
+                        count += 1
+                        bytes += request.readableBytes
+                        if String(buffer: request) == "stop" {
+                            throw RPCError(.aborted, reason: "STOPPED", message: "Enough.")
+                        }
+                    }
+                } catch {
+                    self.cancelled.withLock { $0 += 1 }
+                    throw error
+                }
+                return ByteBuffer(string: "\(count) \(bytes)")
+            })
+        table.register(
+            TestMethods.first,
+            .clientStreaming { requests, _ in
+                var iterator = requests.makeAsyncIterator()
+                return try await iterator.next() ?? ByteBuffer(string: "none")
+            })
+        table.register(
+            TestMethods.ignore,
+            .clientStreaming { requests, _ in
+                let answer = try await self.hang()
+                for try await _ in requests {}
+                return answer
+            })
+        table.register(
+            TestMethods.chat,
+            .bidirectionalStreaming { requests, _, writer in
+                self.running.withLock { $0 += 1 }
+                do {
+                    for try await request in requests { try await writer.write(request) }
+                } catch {
+                    self.cancelled.withLock { $0 += 1 }
+                    throw error
+                }
+            })
     }
 
     private func hang() async throws -> ByteBuffer {

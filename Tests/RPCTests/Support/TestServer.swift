@@ -34,4 +34,9 @@ struct TestServer: Sendable {
             tls: try TLSIdentityStore(identity ?? pki.identity(peer)), group: Self.group,
             configuration: configuration)
     }
+
+    /// The same service over HTTP/2.
+    func http2(as peer: PeerIdentity = portal) async throws -> HTTP2Channel {
+        try await HTTP2Channel.open(address, identity: pki.identity(peer))
+    }
 }
