@@ -18,7 +18,8 @@ struct GetUserCommand: AsyncParsableCommand {
     func run() async throws {
         let bodies = try await callBodies()
         try await RawRun.measure(
-            address: target.address(of: "directory"), tls: target.tlsContext(alpn: "portolan-rpc/1"),
+            address: target.address(of: "directory"),
+            tls: target.tlsContext(alpn: "portolan-rpc/1"),
             wire: .native(bodies: bodies), connections: connections, inFlight: inFlight,
             seconds: seconds, threads: threads
         ).report()

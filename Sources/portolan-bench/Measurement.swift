@@ -32,6 +32,7 @@ struct Measurement: Encodable {
 
     /// Nanoseconds up to a minute, three digits.
     static func histogram() -> Histogram<UInt32> {
-        Histogram<UInt32>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
+        Histogram<UInt32>(
+            highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     }
 }

@@ -93,7 +93,8 @@ final class RawLoad: ChannelInboundHandler {
             let body = bodies[nextBody]
             nextBody = nextBody + 1 == bodies.count ? 0 : nextBody + 1
             let idLength = Varint.length(id)
-            buffer.writeInteger(UInt32(1 + idLength + 1 + Varint.length(UInt32(body.count)) + body.count))
+            buffer.writeInteger(
+                UInt32(1 + idLength + 1 + Varint.length(UInt32(body.count)) + body.count))
             buffer.writeInteger(UInt8(0x08))
             Varint.write(id, to: &buffer)
             buffer.writeInteger(UInt8(0x12))

@@ -39,8 +39,10 @@ struct Target: ParsableArguments {
     }
 
     private func path(_ name: String) -> String {
-        name.hasPrefix("/") ? name : URL(fileURLWithPath: context)
-            .deletingLastPathComponent().appendingPathComponent(name).path
+        name.hasPrefix("/")
+            ? name
+            : URL(fileURLWithPath: context)
+                .deletingLastPathComponent().appendingPathComponent(name).path
     }
 
     func tlsIdentity() throws -> TLSIdentity {
