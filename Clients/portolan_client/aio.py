@@ -1,0 +1,120 @@
+"""The asyncio client: one connection at a time, made when needed, replaced when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from .connection import Connection
+from .errors import Code, PortolanError
+from .identity import Identity, ServiceName
+
+_ATTEMPTS = 3
+UNARY_SECONDS_MAX = 120.0
+
+
+def late(seconds: float) -> PortolanError:
+    return PortolanError(Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+                         f"no answer within {seconds:g} s")
+
+
+class AsyncClient:
+    """Calls one service. Any number of tasks of one event loop may use it at once.
+
+    `timeout` is the deadline of a call that names none, in seconds, connecting included.
+    """
+
+    def __init__(self, address: str, target: ServiceName, identity: Identity, *,
+                 timeout: float = 30) -> None:
+        self._address, self._target, self._identity = address, target, identity
+        self.timeout = timeout
+        self._connection: Connection | None = None
+        self._draining: list[Connection] = []
+        self._connecting = asyncio.Lock()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connection; calls under way fail with CANCELLED CHANNEL_CLOSED."""
+        connections = [*self._draining, *filter(None, [self._connection])]
+        self._connection, self._draining = None, []
+        for connection in connections:
+            await connection.close()
+
+    async def call(self, method: str, payload: bytes, *, timeout: float | None = None,
+                   metadata: Mapping[str, str] | None = None, idempotent: bool = False) -> bytes:
+        """A unary call with an encoded request; answers with the encoded answer.
+
+        Raises PortolanError. A call that reached no handler is sent again by itself; one lost with
+        its connection only when it is idempotent.
+        """
+        seconds = min(self.timeout if timeout is None else timeout, UNARY_SECONDS_MAX)
+        deadline = asyncio.get_running_loop().time() + seconds
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await self._attempt(method, payload, deadline, metadata or {})
+            except TimeoutError:
+                raise late(seconds) from None
+            except PortolanError as failure:
+                again = failure.unprocessed or (idempotent and failure.reason == "CONNECTION_LOST")
+                # Who cannot be reached now is not reached by asking at once again.
+                hopeless = failure.reason in ("CANNOT_CONNECT", "TLS_HANDSHAKE",
+                                              "MESSAGE_TOO_LARGE")
+                if attempt == _ATTEMPTS or not again or hopeless:
+                    raise
+        raise AssertionError("not reached")
+
+    async def _attempt(self, method: str, payload: bytes, deadline: float,
+                       metadata: Mapping[str, str]) -> bytes:
+        connection = await self._ready()
+        left = deadline - asyncio.get_running_loop().time()
+        stream = await connection.start(method, payload, left, metadata)
+        try:
+            return await connection.answer(stream)
+        finally:
+            connection.cancel(stream)
+
+    async def stream(self, method: str, payload: bytes, *, timeout: float | None = None,
+                     metadata: Mapping[str, str] | None = None) -> AsyncIterator[bytes]:
+        """A streamed answer, message by message; no deadline unless one is named.
+
+        Closing the iterator cancels the call. Nothing is sent again.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        opening = self.timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(opening):
+                connection = await self._ready()
+                stream = await connection.start(method, payload, timeout, metadata or {})
+        except TimeoutError:
+            raise late(opening) from None
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        message = await connection.next(stream)
+                except TimeoutError:
+                    raise late(timeout or 0) from None
+                if message is None:
+                    return
+                yield message
+        finally:
+            connection.cancel(stream)
+
+    async def _ready(self) -> Connection:
+        async with self._connecting:
+            current = self._connection
+            if current is not None and current.usable:
+                return current
+            self._draining = [c for c in self._draining if not c.idle]
+            if current is not None and not current.idle:
+                self._draining.append(current)
+            self._connection = None
+            self._connection = await Connection.open(self._address, self._target, self._identity)
+            return self._connection
