@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from . import steps_hostile as hostile
+from . import steps_interop as interop
 from . import steps_outage as outage
 from . import steps_people as people
 from . import steps_regions as regions
@@ -25,6 +26,7 @@ STEPS = (
     people.sign_ins,
     hostile.hostile_assertions,
     hostile.hostile_connections,
+    interop.standard_grpc,
     people.bookmarks,
     people.portals,
     regions.application_elsewhere,

@@ -31,6 +31,7 @@ ROWS = {
     "M18": "use of keys is metered",
     "B1": "progress of the initial replication",
     "B4": "proof that Regions hold the same state",
+    "B8": "standard gRPC on the same port",
 }
 
 
