@@ -237,7 +237,8 @@ let package = Package(
         .testTarget(
             name: "KeyServiceTests",
             dependencies: [
-                "KeyService", "AccessPolicy", "Contracts", "RPC", "ServiceKit", "Cryptography", grdb,
+                "KeyService", "AccessPolicy", "Contracts", "RPC", "ServiceKit", "Cryptography",
+                grdb,
                 logging, nioCore, protobuf,
             ],
             swiftSettings: strict),
@@ -270,7 +271,8 @@ let package = Package(
         .testTarget(
             name: "PermissionServiceTests",
             dependencies: [
-                "PermissionService", "ReplicatedState", "ReplicatedStateTesting", "Contracts", "RPC",
+                "PermissionService", "ReplicatedState", "ReplicatedStateTesting", "Contracts",
+                "RPC",
                 "ServiceKit", logging, protobuf,
             ],
             swiftSettings: strict),
