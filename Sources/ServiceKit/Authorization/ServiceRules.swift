@@ -8,7 +8,7 @@ public enum ServiceRules {
     /// Callers by full method name, for one service.
     public static func rules(for service: ServiceName) -> [String: Set<AuthorizationTable.Caller>] {
         var rules: [String: Set<AuthorizationTable.Caller>] = [:]
-        for grant in grants(for: service) + [health] {
+        for grant in grants(for: service) + [everyone] {
             for method in grant.methods { rules[method, default: []].formUnion(grant.callers) }
         }
         return rules
@@ -52,9 +52,11 @@ public enum ServiceRules {
         services.map { .remoteService($0.rawValue) }
     }
 
-    static var health: Grant {
+    /// Health and reflection, which tell nothing of the installation: whoever has a certificate.
+    static var everyone: Grant {
         Grant(
-            names: ["grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch"],
+            names: ["grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch"]
+                + ReflectionService.methods,
             ServiceName.allCases.flatMap { local($0) + remote($0) } + operators)
     }
 

@@ -55,6 +55,13 @@ package struct ServiceHost: Service {
     private func makeServer() throws -> RPCServer {
         var methods = module.methods
         HealthService(module.name) { [module] in await module.readiness }.register(in: &methods)
+        do {
+            try ReflectionService(of: methods).registerAll(in: &methods)
+        } catch {
+            throw StartError(
+                "The descriptors that are built in cannot be read: \(error).",
+                remedy: "This is a mistake in the program; please report it.")
+        }
         let table = ServiceRules.table(for: module.name, configuration: configuration)
         let differences = table.differences(from: methods)
         guard differences.isEmpty else {
