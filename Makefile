@@ -40,6 +40,7 @@ bench: setup
 	@.venv/bin/python -m Scripts.demo.bench
 
 interop: build
+	@.venv/bin/python -m Scripts.interop
 	@ONESHOT=1 ROWS=M8,M14,M17 .venv/bin/python -m Scripts.demo
 
 chaos: build
