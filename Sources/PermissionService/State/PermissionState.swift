@@ -156,6 +156,11 @@ final class PermissionState: DomainState {
         }
         let arn = try PermissionApplicationAssignmentRecord(serializedBytes: value)
             .assignment.applicationArn
+        // In a compacted log the application may come behind its assignments; then it is not known.
+        if let application = applications[arn], change.stream != "region/\(application.region)" {
+            unreadable += 1
+            return
+        }
         applicationPrincipals[arn, default: []].insert(principal)
         applicationsByPrincipal[principal, default: []].insert(arn)
     }
