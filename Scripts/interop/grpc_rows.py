@@ -50,12 +50,12 @@ def expect(actual: object, wanted: object) -> None:
 
 
 def unary(region: Region) -> str:
-    types = messages("coordinator.v1.instance")
-    with region.channel("coordinator") as channel:
-        answer = call(channel, f"{INSTANCES}/GetInstance", types.GetInstanceRequest(),
-                      types.GetInstanceResponse)
-    expect(answer.instance.name, "Interop")
-    return f"GetInstance says {answer.instance.name}"
+    types = messages("directory.v1.directory")
+    with region.channel("directory") as channel:
+        answer = call(channel, f"{DIRECTORY}/GetUser", types.GetUserRequest(user_id=region.user_id),
+                      types.GetUserResponse)
+    expect(answer.user.user_name, region.user_name)
+    return f"GetUser says {answer.user.user_name}"
 
 
 def details(region: Region) -> str:

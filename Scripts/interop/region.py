@@ -14,15 +14,19 @@ from Scripts.demo.rpc import generate
 class Region:
     cluster: Cluster
     cli: Cli
+    user_name: str = "mara.lindqvist"
+    user_id: str = ""
 
     @property
     def directory(self) -> Path:
         return self.cluster.directory
 
     def prepare(self) -> None:
-        """Generates the messages and makes an instance, so that there is something to watch."""
+        """Generates the messages and makes an instance with one user."""
         generate(self.directory / "python")
         self.cli("instance", "create", "--name", "Interop", "--identity-source", "external-idp")
+        created = self.cli.json("user", "create", "--user-name", self.user_name)
+        self.user_id = created["user"]["userId"]
 
     def address(self, service: str) -> str:
         return self.cluster.address(PRIMARY, service)
