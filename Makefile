@@ -19,7 +19,8 @@ build: setup
 demo: build
 	@.venv/bin/python -m Scripts.demo
 
-test: setup
+test:
+	@SCREENSHOTS=1 Scripts/setup
 	@Scripts/test
 
 check: setup

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
 
 import requests
 from botocore.exceptions import ClientError
 
-from . import chromium, okta
+from . import chromium, okta, screenshots
 from .organization import Person
 from .scim import ScimClient
 from .world import World, events_named, eventually
@@ -33,6 +34,22 @@ def sign_ins(world: World) -> None:
                   f"{page.url} {page.status} {page.text}")
         _refused_sign_ins(world)
         _real_browser(world)
+
+
+def pictures(world: World) -> None:
+    """Pictures of every page, with SCREENSHOTS=1: each in two sizes, light and dark."""
+    if os.environ.get("SCREENSHOTS") != "1":
+        return
+    with world.verdict.step("Pictures of the pages", "M10"):
+        if not world.verdict.check("M10", "Chromium is installed",
+                                   chromium.executable() is not None, "SCREENSHOTS=1 Scripts/setup"):
+            return
+        directory = world.cluster.directory / "screenshots"
+        wrong = screenshots.take(
+            directory, {region: world.portal(region) for region in world.regions},
+            world.engineer.user_name)
+        world.verdict.check("M10", f"every page looks right at both sizes: {directory}",
+                            wrong == 0, f"{wrong} pages do not")
 
 
 def _real_browser(world: World) -> None:

@@ -34,6 +34,7 @@ STEPS = (
     people.central_administration,
     people.revoke,
     people.trail,
+    people.pictures,
     outage.outage,
     outage.restart,
     regions.closed_by_its_key,
