@@ -170,6 +170,60 @@ static inline EVP_PKEY_CTX *portolan_signing_context(EVP_PKEY *key, int verify) 
     return context;
 }
 
+// --- RSA and other curves -----------------------------------------------------------------------
+
+static inline EVP_PKEY *portolan_rsa_generate(size_t bits) {
+    return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", bits);
+}
+
+static inline EVP_PKEY *portolan_ec_generate(const char *curve) {
+    return EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
+}
+
+static inline int portolan_is_rsa(const EVP_PKEY *key, int bits) {
+    return EVP_PKEY_is_a(key, "RSA") == 1 && EVP_PKEY_get_bits(key) == bits;
+}
+
+static inline int portolan_is_curve(const EVP_PKEY *key, const char *curve) {
+    char name[32];
+    size_t count = 0;
+    return EVP_PKEY_is_a(key, "EC") == 1 &&
+        EVP_PKEY_get_group_name(key, name, sizeof name, &count) == 1 &&
+        OBJ_txt2nid(name) == EC_curve_nist2nid(curve);
+}
+
+// A context for signing or verifying a digest. `padding` is 0 for ECDSA.
+static inline EVP_PKEY_CTX *portolan_digest_signing_context(
+    EVP_PKEY *key, int verify, int padding, const EVP_MD *digest) {
+    EVP_PKEY_CTX *context = portolan_signing_context(key, verify);
+    if (context == NULL) return NULL;
+    int outcome = EVP_PKEY_CTX_set_signature_md(context, digest) == 1;
+    if (outcome && padding != 0) outcome = EVP_PKEY_CTX_set_rsa_padding(context, padding) == 1;
+    if (outcome && padding == RSA_PKCS1_PSS_PADDING)
+        outcome = EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+            EVP_PKEY_CTX_set_rsa_mgf1_md(context, digest) == 1;
+    if (outcome) return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
+// RSAES-OAEP. `count` is the capacity and becomes the number of bytes written.
+static inline int portolan_oaep(
+    EVP_PKEY *key, int encrypt, const EVP_MD *digest, const unsigned char *input,
+    size_t input_count, unsigned char *output, size_t *count) {
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    if (context == NULL) return 0;
+    int outcome =
+        (encrypt ? EVP_PKEY_encrypt_init(context) : EVP_PKEY_decrypt_init(context)) == 1 &&
+        EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
+        EVP_PKEY_CTX_set_rsa_oaep_md(context, digest) == 1 &&
+        EVP_PKEY_CTX_set_rsa_mgf1_md(context, digest) == 1 &&
+        (encrypt ? EVP_PKEY_encrypt(context, output, count, input, input_count)
+                 : EVP_PKEY_decrypt(context, output, count, input, input_count)) == 1;
+    EVP_PKEY_CTX_free(context);
+    return outcome;
+}
+
 // --- Errors and providers ---------------------------------------------------------------------
 
 // The newest queued error as text, and empties the queue. Never holds input or key bytes.

@@ -4,13 +4,14 @@ import RPC
 
 /// Making and naming of key material.
 enum KeyMaterial {
-    /// Fresh material: 32 random bytes, or a private key in PKCS #8.
+    /// Fresh material: 32 random bytes, those of an HMAC key, or a private key in PKCS #8.
     static func generate(_ spec: KeysKeySpec) throws -> SecretBytes {
-        switch spec {
-        case .symmetricDefault: try Random.secret(AEADKey.keyByteCount)
-        case .eccNistP256: try P256PrivateKey().pkcs8()
-        default: throw RPCError.validation("The key spec is not supported.")
+        if let kind = spec.asymmetricKind { return try AsymmetricKey(kind).pkcs8() }
+        if let hash = spec.macHash { return try Random.secret(hash.byteCount) }
+        guard spec == .symmetricDefault else {
+            throw RPCError.validation("The key spec is not supported.")
         }
+        return try Random.secret(AEADKey.keyByteCount)
     }
 
     /// The ID of material: derived one-way, so that related keys agree on it without asking.
@@ -32,10 +33,10 @@ enum KeyMaterial {
 
     /// Whether transferred material is of the spec it is said to be.
     static func check(_ material: SecretBytes, _ spec: KeysKeySpec) -> Bool {
-        switch spec {
-        case .symmetricDefault: material.count == AEADKey.keyByteCount
-        case .eccNistP256: (try? P256PrivateKey(pkcs8: material)) != nil
-        default: false
+        if let kind = spec.asymmetricKind {
+            return (try? AsymmetricKey(kind, pkcs8: material)) != nil
         }
+        if let hash = spec.macHash { return material.count == hash.byteCount }
+        return spec == .symmetricDefault && material.count == AEADKey.keyByteCount
     }
 }

@@ -55,6 +55,41 @@ struct CryptographyHandler: KeysCryptographyHandler {
         try operations.publicKey(request, callers.caller(context.peer))
     }
 
+    func generateDataKeyPair(
+        _ request: KeysGenerateDataKeyPairRequest, context: ServerContext
+    ) async throws -> KeysGenerateDataKeyPairResponse {
+        try operations.generateDataKeyPair(
+            request, callers.caller(context.peer), withPlaintext: true)
+    }
+
+    func generateDataKeyPairWithoutPlaintext(
+        _ request: KeysGenerateDataKeyPairRequest, context: ServerContext
+    ) async throws -> KeysGenerateDataKeyPairResponse {
+        try operations.generateDataKeyPair(
+            request, callers.caller(context.peer), withPlaintext: false)
+    }
+
+    func generateRandom(
+        _ request: KeysGenerateRandomRequest, context: ServerContext
+    ) async throws -> KeysGenerateRandomResponse {
+        let configuration = operations.authorizer.configuration
+        return try operations.generateRandom(
+            request, callers.caller(context.peer),
+            resource: configuration.arn(keyID: "*", region: configuration.region))
+    }
+
+    func generateMac(
+        _ request: KeysGenerateMacRequest, context: ServerContext
+    ) async throws -> KeysGenerateMacResponse {
+        try operations.generateMac(request, callers.caller(context.peer))
+    }
+
+    func verifyMac(
+        _ request: KeysVerifyMacRequest, context: ServerContext
+    ) async throws -> KeysVerifyMacResponse {
+        try operations.verifyMac(request, callers.caller(context.peer))
+    }
+
     /// Adds the fast paths to the registered methods.
     func registerImmediate(in table: inout MethodTable) {
         typealias Methods = KeysCryptographyMethods

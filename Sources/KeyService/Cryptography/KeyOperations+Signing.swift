@@ -10,10 +10,13 @@ extension KeyOperations {
             request.message, isDigest: request.messageIsDigest, request.signingAlgorithm)
         let key = try ring.key(request.keyID, .related)
         return try meter.metered("Sign", key, caller) {
-            try admitSigning(caller, "kms:Sign", key, isDigest: request.messageIsDigest)
+            try admitSigning(
+                caller, "kms:Sign", key, request.signingAlgorithm,
+                isDigest: request.messageIsDigest)
             var response = KeysSignResponse()
             do {
-                response.signature = Data(try key.signingKey().sign(digest: digest))
+                response.signature = Data(
+                    try signature(of: digest, with: key, request.signingAlgorithm))
             } catch let error as CryptographyError {
                 throw RPCError.keysInternal(error)
             }
@@ -30,11 +33,13 @@ extension KeyOperations {
         }
         let key = try ring.key(request.keyID, .related)
         return try meter.metered("Verify", key, caller) {
-            try admitSigning(caller, "kms:Verify", key, isDigest: request.messageIsDigest)
+            try admitSigning(
+                caller, "kms:Verify", key, request.signingAlgorithm,
+                isDigest: request.messageIsDigest)
             let isValid: Bool
             do {
-                isValid = try key.signingKey().publicKey
-                    .isValid([UInt8](request.signature), digest: digest)
+                isValid = try self.isValid(
+                    [UInt8](request.signature), digest: digest, key, request.signingAlgorithm)
             } catch let error as CryptographyError {
                 throw RPCError.keysInternal(error)
             }
@@ -56,43 +61,78 @@ extension KeyOperations {
         let key = try ring.key(request.keyID, .related)
         return try meter.metered("GetPublicKey", key, caller) {
             try authorizer.authorize(caller, "kms:GetPublicKey", on: key)
-            guard key.stored.usage == .signVerify else {
+            guard key.stored.spec.asymmetricKind != nil else {
                 throw RPCError.unsupported("\(key.arn) is symmetric and has no public key.")
             }
             try key.requireUsable()
             var response = KeysGetPublicKeyResponse()
             response.keyID = key.arn
-            response.publicKey = Data(try key.signingKey().publicKey.spki)
+            response.publicKey = Data(try key.asymmetricKey().spki)
             response.keySpec = key.stored.spec
+            response.keyUsage = key.stored.usage
             return response
         }
     }
 
+    private func signature(
+        of digest: [UInt8], with key: ActiveKey, _ algorithm: KeysSigningAlgorithm
+    ) throws -> [UInt8] {
+        if key.stored.spec == .eccNistP256 { return try key.signingKey().sign(digest: digest) }
+        let parts = try Self.parts(algorithm)
+        return try key.asymmetricKey().sign(digest: digest, parts.scheme, parts.hash)
+    }
+
+    private func isValid(
+        _ signature: [UInt8], digest: [UInt8], _ key: ActiveKey, _ algorithm: KeysSigningAlgorithm
+    ) throws -> Bool {
+        if key.stored.spec == .eccNistP256 {
+            return try key.signingKey().publicKey.isValid(signature, digest: digest)
+        }
+        let parts = try Self.parts(algorithm)
+        return try key.asymmetricKey().isValid(
+            signature, digest: digest, parts.scheme, parts.hash)
+    }
+
     private func admitSigning(
-        _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey, isDigest: Bool
+        _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey,
+        _ algorithm: KeysSigningAlgorithm, isDigest: Bool
     ) throws {
         try authorizer.authorize(
             caller, action, on: key,
             keys: [
-                "kms:signingalgorithm": ["ECDSA_SHA_256"],
+                "kms:signingalgorithm": [algorithm.kmsName],
                 "kms:messagetype": [isDigest ? "DIGEST" : "RAW"],
             ])
         guard key.stored.usage == .signVerify else {
             throw RPCError.invalidKeyUsage(
                 key.arn, "is for \(key.stored.usage.kmsName), not for SIGN_VERIFY")
         }
+        guard algorithm.fits(key.stored.spec) else {
+            throw RPCError.invalidKeyUsage(
+                key.arn,
+                "is \(key.stored.spec.kmsName) and does not sign with "
+                    + algorithm.kmsName)
+        }
         try key.requireUsable()
+    }
+
+    private static func parts(
+        _ algorithm: KeysSigningAlgorithm
+    ) throws -> (scheme: AsymmetricKey.Scheme, hash: HashAlgorithm) {
+        guard let parts = algorithm.parts else {
+            throw RPCError.validation("A signing algorithm is needed.")
+        }
+        return parts
     }
 
     private func digest(
         _ message: Data, isDigest: Bool, _ algorithm: KeysSigningAlgorithm
     ) throws -> [UInt8] {
-        guard algorithm == .ecdsaSha256 else {
-            throw RPCError.validation("The signing algorithm is to be ECDSA_SHA_256.")
-        }
+        let hash = try Self.parts(algorithm).hash
         if isDigest {
-            guard message.count == SHA256.byteCount else {
-                throw RPCError.validation("A SHA-256 digest has 32 bytes.")
+            guard message.count == hash.byteCount else {
+                throw RPCError.validation(
+                    "A digest for \(algorithm.kmsName) has \(hash.byteCount) bytes.")
             }
             return [UInt8](message)
         }
@@ -100,7 +140,7 @@ extension KeyOperations {
             throw RPCError.validation("A message has 1 to 4096 bytes; sign its digest for more.")
         }
         do {
-            return try SHA256.hash(message)
+            return try hash == .sha256 ? SHA256.hash(message) : hash.hash(message)
         } catch {
             throw RPCError.keysInternal(error)
         }

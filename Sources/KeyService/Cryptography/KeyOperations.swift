@@ -22,10 +22,10 @@ struct KeyOperations: Sendable {
         let context = try EncryptionContext(request.encryptionContext)
         let key = try ring.key(request.keyID, .related)
         return try meter.metered("Encrypt", key, caller) {
-            try admit(caller, "kms:Encrypt", key, context)
+            try admit(caller, "kms:Encrypt", key, context, request.encryptionAlgorithm)
             var response = KeysEncryptResponse()
             response.ciphertextBlob = try request.plaintext.withUnsafeBytes {
-                try CiphertextBlob.seal($0, with: key, context)
+                try seal($0, with: key, context, request.encryptionAlgorithm)
             }
             response.keyID = key.arn
             return response
@@ -34,6 +34,9 @@ struct KeyOperations: Sendable {
 
     func decrypt(_ request: KeysDecryptRequest, _ caller: Caller) throws -> KeysDecryptResponse {
         let context = try EncryptionContext(request.encryptionContext)
+        if request.encryptionAlgorithm.oaepHash != nil {
+            return try decryptAsymmetric(request, context, caller)
+        }
         let blob = try CiphertextBlob(request.ciphertextBlob)
         let key = try keyOf(blob, expected: request.keyID)
         return try meter.metered("Decrypt", key, caller) {
@@ -53,25 +56,40 @@ struct KeyOperations: Sendable {
     ) throws -> KeysReEncryptResponse {
         let sourceContext = try EncryptionContext(request.sourceEncryptionContext)
         let context = try EncryptionContext(request.destinationEncryptionContext)
-        let blob = try CiphertextBlob(request.ciphertextBlob)
-        let source = try keyOf(blob, expected: "")
         let destination = try ring.key(request.destinationKeyID, .related)
-        let plaintext = try meter.metered("ReEncryptFrom", source, caller) {
-            try admit(caller, "kms:ReEncryptFrom", source, sourceContext)
-            guard let opening = try source.sealingKey(blob.materialID) else {
-                throw RPCError.invalidCiphertext
-            }
-            return try blob.openSecret(with: opening, sourceContext)
-        }
+        let (source, plaintext) = try openSource(request, sourceContext, caller)
         return try meter.metered("ReEncryptTo", destination, caller) {
-            try admit(caller, "kms:ReEncryptTo", destination, context)
+            let algorithm = request.destinationEncryptionAlgorithm
+            try admit(caller, "kms:ReEncryptTo", destination, context, algorithm)
             var response = KeysReEncryptResponse()
             response.ciphertextBlob = try plaintext.withUnsafeBytes {
-                try CiphertextBlob.seal($0, with: destination, context)
+                try seal($0, with: destination, context, algorithm)
             }
             response.sourceKeyID = source.arn
             response.keyID = destination.arn
             return response
+        }
+    }
+
+    private func openSource(
+        _ request: KeysReEncryptRequest, _ context: EncryptionContext, _ caller: Caller
+    ) throws -> (ActiveKey, SecretBytes) {
+        let algorithm = request.sourceEncryptionAlgorithm
+        if algorithm.oaepHash != nil {
+            let source = try ring.key(request.sourceKeyID, .related)
+            return try meter.metered("ReEncryptFrom", source, caller) {
+                try admit(caller, "kms:ReEncryptFrom", source, context, algorithm)
+                return (source, try openAsymmetric(request.ciphertextBlob, with: source, algorithm))
+            }
+        }
+        let blob = try CiphertextBlob(request.ciphertextBlob)
+        let source = try keyOf(blob, expected: request.sourceKeyID)
+        return try meter.metered("ReEncryptFrom", source, caller) {
+            try admit(caller, "kms:ReEncryptFrom", source, context)
+            guard let opening = try source.sealingKey(blob.materialID) else {
+                throw RPCError.invalidCiphertext
+            }
+            return (source, try blob.openSecret(with: opening, context))
         }
     }
 
@@ -108,12 +126,20 @@ struct KeyOperations: Sendable {
         guard count <= Self.dataKeyByteCountMax else {
             throw RPCError.validation("A data key has 1 to \(Self.dataKeyByteCountMax) bytes.")
         }
+        return try sealed(keyID, pairs, operation, caller) { try Random.secret(count) }
+    }
+
+    /// A fresh secret, sealed with a symmetric key.
+    func sealed(
+        _ keyID: String, _ pairs: [String: String], _ operation: String, _ caller: Caller,
+        make: () throws -> SecretBytes
+    ) throws -> (secret: SecretBytes, blob: Data, key: ActiveKey) {
         let context = try EncryptionContext(pairs)
         let key = try ring.key(keyID, .related)
         return try meter.metered(operation, key, caller) {
             try admit(caller, PolicyAction("kms:\(operation)"), key, context)
             do {
-                let secret = try Random.secret(count)
+                let secret = try make()
                 let blob = try secret.withUnsafeBytes {
                     try CiphertextBlob.seal($0, with: key, context)
                 }
@@ -144,14 +170,23 @@ struct KeyOperations: Sendable {
     }
 
     /// Policy, then usage, then state: who may not use a key does not learn its state.
-    private func admit(
-        _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey, _ context: EncryptionContext
+    func admit(
+        _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey, _ context: EncryptionContext,
+        _ algorithm: KeysEncryptionAlgorithm = .symmetricDefault
     ) throws {
         try authorizer.authorize(
             caller, action, on: key, keys: context.conditionKeys, context: context.pairs)
         guard key.stored.usage == .encryptDecrypt else {
             throw RPCError.invalidKeyUsage(
                 key.arn, "is for \(key.stored.usage.kmsName), not for ENCRYPT_DECRYPT")
+        }
+        let isSymmetric = key.stored.spec == .symmetricDefault
+        guard isSymmetric == (algorithm.oaepHash == nil) else {
+            throw RPCError.invalidKeyUsage(
+                key.arn, "is \(key.stored.spec.kmsName) and is not for \(algorithm.kmsName)")
+        }
+        guard isSymmetric || context.pairs.isEmpty else {
+            throw RPCError.validation("RSA has no encryption context.")
         }
         try key.requireUsable()
     }

@@ -98,11 +98,8 @@ extension KeyManagementHandler {
     }
 
     private static func check(_ spec: KeysKeySpec, _ usage: KeysKeyUsage) throws {
-        switch (spec, usage) {
-        case (.symmetricDefault, .encryptDecrypt), (.eccNistP256, .signVerify): return
-        default:
-            throw RPCError.validation(
-                "SYMMETRIC_DEFAULT goes with ENCRYPT_DECRYPT, ECC_NIST_P256 with SIGN_VERIFY.")
+        guard spec.allows(usage) else {
+            throw RPCError.validation("A \(spec.kmsName) key is not for \(usage.kmsName).")
         }
     }
 }

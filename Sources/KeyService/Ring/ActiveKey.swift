@@ -1,5 +1,4 @@
 import AccessPolicy
-import Contracts
 import Cryptography
 import RPC
 import Synchronization
@@ -10,6 +9,7 @@ final class ActiveKey: Sendable {
     private struct Opened {
         var sealing: [[UInt8]: AEADKey] = [:]
         var signing: P256PrivateKey?
+        var asymmetric: AsymmetricKey?
     }
 
     let stored: StoredKey
@@ -65,7 +65,28 @@ final class ActiveKey: Sendable {
         }
     }
 
-    /// The private key of an asymmetric key.
+    /// The private key of an asymmetric key of any kind.
+    func asymmetricKey() throws -> AsymmetricKey {
+        try opened.withLock { opened in
+            if let key = opened.asymmetric { return key }
+            guard let material = stored.materials.last, let kind = stored.spec.asymmetricKind else {
+                throw RPCError.invalidState(arn, "has no material")
+            }
+            let key = try unwrapped(material) { try AsymmetricKey(kind, pkcs8: $0) }
+            opened.asymmetric = key
+            return key
+        }
+    }
+
+    /// The material of an HMAC key.
+    func macKey() throws -> SecretBytes {
+        guard let material = stored.materials.last else {
+            throw RPCError.invalidState(arn, "has no material")
+        }
+        return try unwrapped(material) { $0 }
+    }
+
+    /// The private key of a key on P-256, for the fastest signatures.
     func signingKey() throws -> P256PrivateKey {
         try opened.withLock { opened in
             if let key = opened.signing { return key }
@@ -91,28 +112,6 @@ final class ActiveKey: Sendable {
             return try use(rootKey.unwrap(material.wrapped, context: context))
         } catch {
             throw RPCError.keysInternal(error)
-        }
-    }
-}
-
-extension KeysKeySpec {
-    /// As KMS writes it.
-    var kmsName: String {
-        switch self {
-        case .symmetricDefault: "SYMMETRIC_DEFAULT"
-        case .eccNistP256: "ECC_NIST_P256"
-        default: "UNKNOWN"
-        }
-    }
-}
-
-extension KeysKeyUsage {
-    /// As KMS writes it.
-    var kmsName: String {
-        switch self {
-        case .encryptDecrypt: "ENCRYPT_DECRYPT"
-        case .signVerify: "SIGN_VERIFY"
-        default: "UNKNOWN"
         }
     }
 }

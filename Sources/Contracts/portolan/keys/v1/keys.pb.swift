@@ -30,6 +30,15 @@ public nonisolated enum KeysKeySpec: SwiftProtobuf.Enum, Swift.CaseIterable {
   case unspecified // = 0
   case symmetricDefault // = 1
   case eccNistP256 // = 2
+  case eccNistP384 // = 3
+  case eccNistP521 // = 4
+  case rsa2048 // = 5
+  case rsa3072 // = 6
+  case rsa4096 // = 7
+  case hmac224 // = 8
+  case hmac256 // = 9
+  case hmac384 // = 10
+  case hmac512 // = 11
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -41,6 +50,15 @@ public nonisolated enum KeysKeySpec: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 0: self = .unspecified
     case 1: self = .symmetricDefault
     case 2: self = .eccNistP256
+    case 3: self = .eccNistP384
+    case 4: self = .eccNistP521
+    case 5: self = .rsa2048
+    case 6: self = .rsa3072
+    case 7: self = .rsa4096
+    case 8: self = .hmac224
+    case 9: self = .hmac256
+    case 10: self = .hmac384
+    case 11: self = .hmac512
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -50,6 +68,15 @@ public nonisolated enum KeysKeySpec: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .unspecified: return 0
     case .symmetricDefault: return 1
     case .eccNistP256: return 2
+    case .eccNistP384: return 3
+    case .eccNistP521: return 4
+    case .rsa2048: return 5
+    case .rsa3072: return 6
+    case .rsa4096: return 7
+    case .hmac224: return 8
+    case .hmac256: return 9
+    case .hmac384: return 10
+    case .hmac512: return 11
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -59,6 +86,15 @@ public nonisolated enum KeysKeySpec: SwiftProtobuf.Enum, Swift.CaseIterable {
     .unspecified,
     .symmetricDefault,
     .eccNistP256,
+    .eccNistP384,
+    .eccNistP521,
+    .rsa2048,
+    .rsa3072,
+    .rsa4096,
+    .hmac224,
+    .hmac256,
+    .hmac384,
+    .hmac512,
   ]
 
 }
@@ -68,6 +104,7 @@ public nonisolated enum KeysKeyUsage: SwiftProtobuf.Enum, Swift.CaseIterable {
   case unspecified // = 0
   case encryptDecrypt // = 1
   case signVerify // = 2
+  case generateVerifyMac // = 3
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -79,6 +116,7 @@ public nonisolated enum KeysKeyUsage: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 0: self = .unspecified
     case 1: self = .encryptDecrypt
     case 2: self = .signVerify
+    case 3: self = .generateVerifyMac
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -88,6 +126,7 @@ public nonisolated enum KeysKeyUsage: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .unspecified: return 0
     case .encryptDecrypt: return 1
     case .signVerify: return 2
+    case .generateVerifyMac: return 3
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -97,6 +136,7 @@ public nonisolated enum KeysKeyUsage: SwiftProtobuf.Enum, Swift.CaseIterable {
     .unspecified,
     .encryptDecrypt,
     .signVerify,
+    .generateVerifyMac,
   ]
 
 }
@@ -239,12 +279,66 @@ public nonisolated enum KeysRotationType: SwiftProtobuf.Enum, Swift.CaseIterable
 
 }
 
+public nonisolated enum KeysEncryptionAlgorithm: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case symmetricDefault // = 1
+
+  /// RSA; without an encryption context.
+  case rsaesOaepSha1 // = 2
+  case rsaesOaepSha256 // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .symmetricDefault
+    case 2: self = .rsaesOaepSha1
+    case 3: self = .rsaesOaepSha256
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .symmetricDefault: return 1
+    case .rsaesOaepSha1: return 2
+    case .rsaesOaepSha256: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [KeysEncryptionAlgorithm] = [
+    .unspecified,
+    .symmetricDefault,
+    .rsaesOaepSha1,
+    .rsaesOaepSha256,
+  ]
+
+}
+
 public nonisolated enum KeysSigningAlgorithm: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
   case unspecified // = 0
 
-  /// Signature in DER (as KMS); the digest is SHA-256.
+  /// ECDSA signatures are in DER (as KMS). SHA-256 is for P-256, 384 for P-384, 512 for P-521.
   case ecdsaSha256 // = 1
+  case ecdsaSha384 // = 2
+  case ecdsaSha512 // = 3
+
+  /// The salt is as long as the digest.
+  case rsassaPssSha256 // = 4
+  case rsassaPssSha384 // = 5
+  case rsassaPssSha512 // = 6
+  case rsassaPkcs1V15Sha256 // = 7
+  case rsassaPkcs1V15Sha384 // = 8
+  case rsassaPkcs1V15Sha512 // = 9
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -255,6 +349,14 @@ public nonisolated enum KeysSigningAlgorithm: SwiftProtobuf.Enum, Swift.CaseIter
     switch rawValue {
     case 0: self = .unspecified
     case 1: self = .ecdsaSha256
+    case 2: self = .ecdsaSha384
+    case 3: self = .ecdsaSha512
+    case 4: self = .rsassaPssSha256
+    case 5: self = .rsassaPssSha384
+    case 6: self = .rsassaPssSha512
+    case 7: self = .rsassaPkcs1V15Sha256
+    case 8: self = .rsassaPkcs1V15Sha384
+    case 9: self = .rsassaPkcs1V15Sha512
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -263,6 +365,14 @@ public nonisolated enum KeysSigningAlgorithm: SwiftProtobuf.Enum, Swift.CaseIter
     switch self {
     case .unspecified: return 0
     case .ecdsaSha256: return 1
+    case .ecdsaSha384: return 2
+    case .ecdsaSha512: return 3
+    case .rsassaPssSha256: return 4
+    case .rsassaPssSha384: return 5
+    case .rsassaPssSha512: return 6
+    case .rsassaPkcs1V15Sha256: return 7
+    case .rsassaPkcs1V15Sha384: return 8
+    case .rsassaPkcs1V15Sha512: return 9
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -271,6 +381,62 @@ public nonisolated enum KeysSigningAlgorithm: SwiftProtobuf.Enum, Swift.CaseIter
   public static let allCases: [KeysSigningAlgorithm] = [
     .unspecified,
     .ecdsaSha256,
+    .ecdsaSha384,
+    .ecdsaSha512,
+    .rsassaPssSha256,
+    .rsassaPssSha384,
+    .rsassaPssSha512,
+    .rsassaPkcs1V15Sha256,
+    .rsassaPkcs1V15Sha384,
+    .rsassaPkcs1V15Sha512,
+  ]
+
+}
+
+public nonisolated enum KeysMacAlgorithm: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+
+  /// Each goes with the key spec of the same length.
+  case hmacSha224 // = 1
+  case hmacSha256 // = 2
+  case hmacSha384 // = 3
+  case hmacSha512 // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .hmacSha224
+    case 2: self = .hmacSha256
+    case 3: self = .hmacSha384
+    case 4: self = .hmacSha512
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .hmacSha224: return 1
+    case .hmacSha256: return 2
+    case .hmacSha384: return 3
+    case .hmacSha512: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [KeysMacAlgorithm] = [
+    .unspecified,
+    .hmacSha224,
+    .hmacSha256,
+    .hmacSha384,
+    .hmacSha512,
   ]
 
 }
@@ -1400,6 +1566,9 @@ public nonisolated struct KeysEncryptRequest: Sendable {
 
   public var encryptionContext: Dictionary<String,String> = [:]
 
+  /// Required for RSA.
+  public var encryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1433,6 +1602,9 @@ public nonisolated struct KeysDecryptRequest: Sendable {
   /// Optional: must then be the key that made it (mrk- IDs compare without the Region).
   public var keyID: String = String()
 
+  /// Required for RSA, and then the key too.
+  public var encryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1464,6 +1636,13 @@ public nonisolated struct KeysReEncryptRequest: Sendable {
   public var destinationKeyID: String = String()
 
   public var destinationEncryptionContext: Dictionary<String,String> = [:]
+
+  /// Optional for symmetric keys, as for Decrypt.
+  public var sourceKeyID: String = String()
+
+  public var sourceEncryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
+
+  public var destinationEncryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1556,7 +1735,7 @@ public nonisolated struct KeysSignRequest: Sendable {
 
   public var keyID: String = String()
 
-  /// 1 to 4096 bytes, or a 32-byte digest.
+  /// 1 to 4096 bytes, or a digest of the algorithm's length.
   public var message: Data = Data()
 
   public var messageIsDigest: Bool = false
@@ -1640,6 +1819,137 @@ public nonisolated struct KeysGetPublicKeyResponse: Sendable {
   public var publicKey: Data = Data()
 
   public var keySpec: KeysKeySpec = .unspecified
+
+  public var keyUsage: KeysKeyUsage = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGenerateDataKeyPairRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A symmetric key, which seals the private key.
+  public var keyID: String = String()
+
+  public var encryptionContext: Dictionary<String,String> = [:]
+
+  /// RSA or ECC.
+  public var keyPairSpec: KeysKeySpec = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGenerateDataKeyPairResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  /// PKCS #8, DER; empty without plaintext.
+  public var privateKeyPlaintext: Data = Data()
+
+  public var privateKeyCiphertextBlob: Data = Data()
+
+  /// SubjectPublicKeyInfo, DER.
+  public var publicKey: Data = Data()
+
+  public var keyPairSpec: KeysKeySpec = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGenerateRandomRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 1 to 1024.
+  public var numberOfBytes: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGenerateRandomResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var plaintext: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGenerateMacRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  /// 1 to 4096 bytes.
+  public var message: Data = Data()
+
+  public var macAlgorithm: KeysMacAlgorithm = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGenerateMacResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var mac: Data = Data()
+
+  public var keyID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysVerifyMacRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  public var message: Data = Data()
+
+  public var mac: Data = Data()
+
+  public var macAlgorithm: KeysMacAlgorithm = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysVerifyMacResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A code that does not fit is an error (INVALID_ARGUMENT KMSInvalidMacException).
+  public var macValid: Bool = false
+
+  public var keyID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1915,11 +2225,11 @@ public nonisolated struct KeysTransferredKey: Sendable {
 fileprivate nonisolated let _protobuf_package = "portolan.keys.v1"
 
 nonisolated extension KeysKeySpec: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KEY_SPEC_UNSPECIFIED\0\u{1}KEY_SPEC_SYMMETRIC_DEFAULT\0\u{1}KEY_SPEC_ECC_NIST_P256\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KEY_SPEC_UNSPECIFIED\0\u{1}KEY_SPEC_SYMMETRIC_DEFAULT\0\u{1}KEY_SPEC_ECC_NIST_P256\0\u{1}KEY_SPEC_ECC_NIST_P384\0\u{1}KEY_SPEC_ECC_NIST_P521\0\u{1}KEY_SPEC_RSA_2048\0\u{1}KEY_SPEC_RSA_3072\0\u{1}KEY_SPEC_RSA_4096\0\u{1}KEY_SPEC_HMAC_224\0\u{1}KEY_SPEC_HMAC_256\0\u{1}KEY_SPEC_HMAC_384\0\u{1}KEY_SPEC_HMAC_512\0")
 }
 
 nonisolated extension KeysKeyUsage: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KEY_USAGE_UNSPECIFIED\0\u{1}KEY_USAGE_ENCRYPT_DECRYPT\0\u{1}KEY_USAGE_SIGN_VERIFY\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KEY_USAGE_UNSPECIFIED\0\u{1}KEY_USAGE_ENCRYPT_DECRYPT\0\u{1}KEY_USAGE_SIGN_VERIFY\0\u{1}KEY_USAGE_GENERATE_VERIFY_MAC\0")
 }
 
 nonisolated extension KeysKeyState: SwiftProtobuf._ProtoNameProviding {
@@ -1934,8 +2244,16 @@ nonisolated extension KeysRotationType: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ROTATION_TYPE_UNSPECIFIED\0\u{1}ROTATION_TYPE_AUTOMATIC\0\u{1}ROTATION_TYPE_ON_DEMAND\0")
 }
 
+nonisolated extension KeysEncryptionAlgorithm: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENCRYPTION_ALGORITHM_UNSPECIFIED\0\u{1}ENCRYPTION_ALGORITHM_SYMMETRIC_DEFAULT\0\u{1}ENCRYPTION_ALGORITHM_RSAES_OAEP_SHA_1\0\u{1}ENCRYPTION_ALGORITHM_RSAES_OAEP_SHA_256\0")
+}
+
 nonisolated extension KeysSigningAlgorithm: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SIGNING_ALGORITHM_UNSPECIFIED\0\u{1}SIGNING_ALGORITHM_ECDSA_SHA_256\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SIGNING_ALGORITHM_UNSPECIFIED\0\u{1}SIGNING_ALGORITHM_ECDSA_SHA_256\0\u{1}SIGNING_ALGORITHM_ECDSA_SHA_384\0\u{1}SIGNING_ALGORITHM_ECDSA_SHA_512\0\u{1}SIGNING_ALGORITHM_RSASSA_PSS_SHA_256\0\u{1}SIGNING_ALGORITHM_RSASSA_PSS_SHA_384\0\u{1}SIGNING_ALGORITHM_RSASSA_PSS_SHA_512\0\u{1}SIGNING_ALGORITHM_RSASSA_PKCS1_V1_5_SHA_256\0\u{1}SIGNING_ALGORITHM_RSASSA_PKCS1_V1_5_SHA_384\0\u{1}SIGNING_ALGORITHM_RSASSA_PKCS1_V1_5_SHA_512\0")
+}
+
+nonisolated extension KeysMacAlgorithm: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MAC_ALGORITHM_UNSPECIFIED\0\u{1}MAC_ALGORITHM_HMAC_SHA_224\0\u{1}MAC_ALGORITHM_HMAC_SHA_256\0\u{1}MAC_ALGORITHM_HMAC_SHA_384\0\u{1}MAC_ALGORITHM_HMAC_SHA_512\0")
 }
 
 nonisolated extension KeysKeyMetadata: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -4372,7 +4690,7 @@ nonisolated extension KeysCheckKeyAccessResponse.Denial: SwiftProtobuf.Message, 
 
 nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".EncryptRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}plaintext\0\u{3}encryption_context\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}plaintext\0\u{3}encryption_context\0\u{3}encryption_algorithm\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4383,6 +4701,7 @@ nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.plaintext) }()
       case 3: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.encryptionAlgorithm) }()
       default: break
       }
     }
@@ -4398,6 +4717,9 @@ nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.encryptionContext.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.encryptionContext, fieldNumber: 3)
     }
+    if self.encryptionAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.encryptionAlgorithm, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4405,6 +4727,7 @@ nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.keyID != rhs.keyID {return false}
     if lhs.plaintext != rhs.plaintext {return false}
     if lhs.encryptionContext != rhs.encryptionContext {return false}
+    if lhs.encryptionAlgorithm != rhs.encryptionAlgorithm {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4447,7 +4770,7 @@ nonisolated extension KeysEncryptResponse: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DecryptRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}encryption_context\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}encryption_context\0\u{3}key_id\0\u{3}encryption_algorithm\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4458,6 +4781,7 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
       case 1: try { try decoder.decodeSingularBytesField(value: &self.ciphertextBlob) }()
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.encryptionAlgorithm) }()
       default: break
       }
     }
@@ -4473,6 +4797,9 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 3)
     }
+    if self.encryptionAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.encryptionAlgorithm, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4480,6 +4807,7 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.ciphertextBlob != rhs.ciphertextBlob {return false}
     if lhs.encryptionContext != rhs.encryptionContext {return false}
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.encryptionAlgorithm != rhs.encryptionAlgorithm {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4522,7 +4850,7 @@ nonisolated extension KeysDecryptResponse: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReEncryptRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}source_encryption_context\0\u{3}destination_key_id\0\u{3}destination_encryption_context\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}source_encryption_context\0\u{3}destination_key_id\0\u{3}destination_encryption_context\0\u{3}source_key_id\0\u{3}source_encryption_algorithm\0\u{3}destination_encryption_algorithm\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4534,6 +4862,9 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.sourceEncryptionContext) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.destinationKeyID) }()
       case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.destinationEncryptionContext) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.sourceKeyID) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.sourceEncryptionAlgorithm) }()
+      case 7: try { try decoder.decodeSingularEnumField(value: &self.destinationEncryptionAlgorithm) }()
       default: break
       }
     }
@@ -4552,6 +4883,15 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
     if !self.destinationEncryptionContext.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.destinationEncryptionContext, fieldNumber: 4)
     }
+    if !self.sourceKeyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.sourceKeyID, fieldNumber: 5)
+    }
+    if self.sourceEncryptionAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.sourceEncryptionAlgorithm, fieldNumber: 6)
+    }
+    if self.destinationEncryptionAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.destinationEncryptionAlgorithm, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4560,6 +4900,9 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.sourceEncryptionContext != rhs.sourceEncryptionContext {return false}
     if lhs.destinationKeyID != rhs.destinationKeyID {return false}
     if lhs.destinationEncryptionContext != rhs.destinationEncryptionContext {return false}
+    if lhs.sourceKeyID != rhs.sourceKeyID {return false}
+    if lhs.sourceEncryptionAlgorithm != rhs.sourceEncryptionAlgorithm {return false}
+    if lhs.destinationEncryptionAlgorithm != rhs.destinationEncryptionAlgorithm {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4957,7 +5300,7 @@ nonisolated extension KeysGetPublicKeyRequest: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysGetPublicKeyResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetPublicKeyResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}public_key\0\u{3}key_spec\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}public_key\0\u{3}key_spec\0\u{3}key_usage\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4968,6 +5311,7 @@ nonisolated extension KeysGetPublicKeyResponse: SwiftProtobuf.Message, SwiftProt
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.publicKey) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.keySpec) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.keyUsage) }()
       default: break
       }
     }
@@ -4983,6 +5327,9 @@ nonisolated extension KeysGetPublicKeyResponse: SwiftProtobuf.Message, SwiftProt
     if self.keySpec != .unspecified {
       try visitor.visitSingularEnumField(value: self.keySpec, fieldNumber: 3)
     }
+    if self.keyUsage != .unspecified {
+      try visitor.visitSingularEnumField(value: self.keyUsage, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4990,6 +5337,312 @@ nonisolated extension KeysGetPublicKeyResponse: SwiftProtobuf.Message, SwiftProt
     if lhs.keyID != rhs.keyID {return false}
     if lhs.publicKey != rhs.publicKey {return false}
     if lhs.keySpec != rhs.keySpec {return false}
+    if lhs.keyUsage != rhs.keyUsage {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGenerateDataKeyPairRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyPairRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}key_pair_spec\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.keyPairSpec) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.encryptionContext.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.encryptionContext, fieldNumber: 2)
+    }
+    if self.keyPairSpec != .unspecified {
+      try visitor.visitSingularEnumField(value: self.keyPairSpec, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGenerateDataKeyPairRequest, rhs: KeysGenerateDataKeyPairRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.encryptionContext != rhs.encryptionContext {return false}
+    if lhs.keyPairSpec != rhs.keyPairSpec {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGenerateDataKeyPairResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyPairResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}private_key_plaintext\0\u{3}private_key_ciphertext_blob\0\u{3}public_key\0\u{3}key_pair_spec\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.privateKeyPlaintext) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.privateKeyCiphertextBlob) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.publicKey) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.keyPairSpec) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.privateKeyPlaintext.isEmpty {
+      try visitor.visitSingularBytesField(value: self.privateKeyPlaintext, fieldNumber: 2)
+    }
+    if !self.privateKeyCiphertextBlob.isEmpty {
+      try visitor.visitSingularBytesField(value: self.privateKeyCiphertextBlob, fieldNumber: 3)
+    }
+    if !self.publicKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.publicKey, fieldNumber: 4)
+    }
+    if self.keyPairSpec != .unspecified {
+      try visitor.visitSingularEnumField(value: self.keyPairSpec, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGenerateDataKeyPairResponse, rhs: KeysGenerateDataKeyPairResponse) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.privateKeyPlaintext != rhs.privateKeyPlaintext {return false}
+    if lhs.privateKeyCiphertextBlob != rhs.privateKeyCiphertextBlob {return false}
+    if lhs.publicKey != rhs.publicKey {return false}
+    if lhs.keyPairSpec != rhs.keyPairSpec {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGenerateRandomRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateRandomRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}number_of_bytes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.numberOfBytes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.numberOfBytes != 0 {
+      try visitor.visitSingularUInt32Field(value: self.numberOfBytes, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGenerateRandomRequest, rhs: KeysGenerateRandomRequest) -> Bool {
+    if lhs.numberOfBytes != rhs.numberOfBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGenerateRandomResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateRandomResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}plaintext\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.plaintext) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.plaintext.isEmpty {
+      try visitor.visitSingularBytesField(value: self.plaintext, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGenerateRandomResponse, rhs: KeysGenerateRandomResponse) -> Bool {
+    if lhs.plaintext != rhs.plaintext {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGenerateMacRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateMacRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}mac_algorithm\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.message) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.macAlgorithm) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularBytesField(value: self.message, fieldNumber: 2)
+    }
+    if self.macAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.macAlgorithm, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGenerateMacRequest, rhs: KeysGenerateMacRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.macAlgorithm != rhs.macAlgorithm {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGenerateMacResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateMacResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mac\0\u{3}key_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.mac) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.mac.isEmpty {
+      try visitor.visitSingularBytesField(value: self.mac, fieldNumber: 1)
+    }
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGenerateMacResponse, rhs: KeysGenerateMacResponse) -> Bool {
+    if lhs.mac != rhs.mac {return false}
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysVerifyMacRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".VerifyMacRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{1}mac\0\u{3}mac_algorithm\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.message) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.mac) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.macAlgorithm) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularBytesField(value: self.message, fieldNumber: 2)
+    }
+    if !self.mac.isEmpty {
+      try visitor.visitSingularBytesField(value: self.mac, fieldNumber: 3)
+    }
+    if self.macAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.macAlgorithm, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysVerifyMacRequest, rhs: KeysVerifyMacRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.mac != rhs.mac {return false}
+    if lhs.macAlgorithm != rhs.macAlgorithm {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysVerifyMacResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".VerifyMacResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}mac_valid\0\u{3}key_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.macValid) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.macValid != false {
+      try visitor.visitSingularBoolField(value: self.macValid, fieldNumber: 1)
+    }
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysVerifyMacResponse, rhs: KeysVerifyMacResponse) -> Bool {
+    if lhs.macValid != rhs.macValid {return false}
+    if lhs.keyID != rhs.keyID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -721,7 +721,17 @@ public enum KeysCryptographyMethods {
         service: service, name: "Verify", kind: .unary, isIdempotent: true)
     public static let getPublicKey = MethodDescriptor(
         service: service, name: "GetPublicKey", kind: .unary, isIdempotent: true)
-    public static let all = [encrypt, decrypt, reEncrypt, generateDataKey, generateDataKeyWithoutPlaintext, sign, verify, getPublicKey]
+    public static let generateDataKeyPair = MethodDescriptor(
+        service: service, name: "GenerateDataKeyPair", kind: .unary, isIdempotent: false)
+    public static let generateDataKeyPairWithoutPlaintext = MethodDescriptor(
+        service: service, name: "GenerateDataKeyPairWithoutPlaintext", kind: .unary, isIdempotent: false)
+    public static let generateRandom = MethodDescriptor(
+        service: service, name: "GenerateRandom", kind: .unary, isIdempotent: false)
+    public static let generateMac = MethodDescriptor(
+        service: service, name: "GenerateMac", kind: .unary, isIdempotent: true)
+    public static let verifyMac = MethodDescriptor(
+        service: service, name: "VerifyMac", kind: .unary, isIdempotent: true)
+    public static let all = [encrypt, decrypt, reEncrypt, generateDataKey, generateDataKeyWithoutPlaintext, sign, verify, getPublicKey, generateDataKeyPair, generateDataKeyPairWithoutPlaintext, generateRandom, generateMac, verifyMac]
 }
 
 public protocol KeysCryptographyHandler: Sendable {
@@ -750,6 +760,21 @@ public protocol KeysCryptographyHandler: Sendable {
     func getPublicKey(
         _ request: KeysGetPublicKeyRequest, context: ServerContext
     ) async throws -> KeysGetPublicKeyResponse
+    func generateDataKeyPair(
+        _ request: KeysGenerateDataKeyPairRequest, context: ServerContext
+    ) async throws -> KeysGenerateDataKeyPairResponse
+    func generateDataKeyPairWithoutPlaintext(
+        _ request: KeysGenerateDataKeyPairRequest, context: ServerContext
+    ) async throws -> KeysGenerateDataKeyPairResponse
+    func generateRandom(
+        _ request: KeysGenerateRandomRequest, context: ServerContext
+    ) async throws -> KeysGenerateRandomResponse
+    func generateMac(
+        _ request: KeysGenerateMacRequest, context: ServerContext
+    ) async throws -> KeysGenerateMacResponse
+    func verifyMac(
+        _ request: KeysVerifyMacRequest, context: ServerContext
+    ) async throws -> KeysVerifyMacResponse
 }
 
 extension KeysCryptographyHandler {
@@ -810,6 +835,41 @@ extension KeysCryptographyHandler {
                 let request = try MessageCoding.decode(KeysGetPublicKeyRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.getPublicKey(request, context: context))
+            })
+        table.register(
+            KeysCryptographyMethods.generateDataKeyPair,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGenerateDataKeyPairRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.generateDataKeyPair(request, context: context))
+            })
+        table.register(
+            KeysCryptographyMethods.generateDataKeyPairWithoutPlaintext,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGenerateDataKeyPairRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.generateDataKeyPairWithoutPlaintext(request, context: context))
+            })
+        table.register(
+            KeysCryptographyMethods.generateRandom,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGenerateRandomRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.generateRandom(request, context: context))
+            })
+        table.register(
+            KeysCryptographyMethods.generateMac,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGenerateMacRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.generateMac(request, context: context))
+            })
+        table.register(
+            KeysCryptographyMethods.verifyMac,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysVerifyMacRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.verifyMac(request, context: context))
             })
     }
 }
@@ -890,6 +950,51 @@ public struct KeysCryptographyClient: Sendable {
         let answer = try await channel.unary(
             KeysCryptographyMethods.getPublicKey, request: payload, options: options)
         return try MessageCoding.decode(KeysGetPublicKeyResponse.self, from: answer)
+    }
+
+    public func generateDataKeyPair(
+        _ request: KeysGenerateDataKeyPairRequest, options: CallOptions = .standard
+    ) async throws -> KeysGenerateDataKeyPairResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysCryptographyMethods.generateDataKeyPair, request: payload, options: options)
+        return try MessageCoding.decode(KeysGenerateDataKeyPairResponse.self, from: answer)
+    }
+
+    public func generateDataKeyPairWithoutPlaintext(
+        _ request: KeysGenerateDataKeyPairRequest, options: CallOptions = .standard
+    ) async throws -> KeysGenerateDataKeyPairResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysCryptographyMethods.generateDataKeyPairWithoutPlaintext, request: payload, options: options)
+        return try MessageCoding.decode(KeysGenerateDataKeyPairResponse.self, from: answer)
+    }
+
+    public func generateRandom(
+        _ request: KeysGenerateRandomRequest, options: CallOptions = .standard
+    ) async throws -> KeysGenerateRandomResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysCryptographyMethods.generateRandom, request: payload, options: options)
+        return try MessageCoding.decode(KeysGenerateRandomResponse.self, from: answer)
+    }
+
+    public func generateMac(
+        _ request: KeysGenerateMacRequest, options: CallOptions = .standard
+    ) async throws -> KeysGenerateMacResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysCryptographyMethods.generateMac, request: payload, options: options)
+        return try MessageCoding.decode(KeysGenerateMacResponse.self, from: answer)
+    }
+
+    public func verifyMac(
+        _ request: KeysVerifyMacRequest, options: CallOptions = .standard
+    ) async throws -> KeysVerifyMacResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysCryptographyMethods.verifyMac, request: payload, options: options)
+        return try MessageCoding.decode(KeysVerifyMacResponse.self, from: answer)
     }
 }
 
