@@ -1,5 +1,7 @@
 import AccessPolicy
+import Contracts
 import RPC
+import ServiceKit
 
 /// Turns peers into callers. Services of this Region are AWS service principals, operators are
 /// users of the management account with the identity policies of their roles.
@@ -7,6 +9,7 @@ struct CallerDirectory: Sendable {
     private let configuration: KeyServiceConfiguration
     private let services: [String: Caller]
     private let operators: [String: Caller]
+    private let delegated = DelegatedCallers()
 
     /// The service principal that each service of a Region calls as.
     static let servicePrincipals = [
@@ -29,6 +32,19 @@ struct CallerDirectory: Sendable {
                 let policies = roles.sorted().compactMap { byRole[$0] }
                 return (name, Self.operatorCaller(name, policies, configuration))
             })
+    }
+
+    /// The caller behind a call: whom the portal names, else the peer.
+    ///
+    /// - Throws: AccessDeniedException for a peer that is nobody here, ValidationException for a
+    ///   delegation that cannot be read.
+    func caller(_ context: ServerContext) throws -> Caller {
+        guard let text = context.delegatedPrincipalText(region: configuration.region) else {
+            return try caller(context.peer)
+        }
+        return try delegated.caller(text) { principal, policies in
+            Self.delegatedCaller(principal, policies, configuration)
+        }
     }
 
     /// The caller behind a peer. A service of another Region, or one that has no use for keys, is
@@ -75,6 +91,36 @@ struct CallerDirectory: Sendable {
                     arn: principalARN, accountID: account,
                     roleARN: roleARN.isEmpty ? nil : roleARN, identityPoliciesAllow: false)),
             conditionKeys: keys, identityPolicies: identityPolicies)
+    }
+
+    private static func delegatedCaller(
+        _ principal: KeysDelegatedPrincipal, _ policies: [PolicyDocument],
+        _ configuration: KeyServiceConfiguration
+    ) -> Caller {
+        let arn = principal.principalArn
+        let role = principal.roleArn
+        let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        let account = parts.count == 6 ? String(parts[4]) : ""
+        var keys = common(configuration)
+        keys["aws:principalisawsservice"] = ["false"]
+        keys["aws:principaltype"] = [role.isEmpty ? "User" : "AssumedRole"]
+        keys["aws:principalarn"] = [role.isEmpty ? arn : role]
+        keys["aws:principalaccount"] = [account]
+        keys["kms:calleraccount"] = [account]
+        keys["aws:multifactorauthpresent"] = [String(principal.multiFactorAuthenticated)]
+        for (name, value) in [
+            ("aws:userid", principal.userID), ("aws:username", principal.userName),
+            ("aws:sourceip", principal.sourceIp), ("kms:viaservice", principal.viaService),
+            ("aws:principalorgid", configuration.organizationID),
+        ] where !value.isEmpty {
+            keys[name] = [value]
+        }
+        return Caller(
+            principal: .account(
+                .init(
+                    arn: arn, accountID: account, roleARN: role.isEmpty ? nil : role,
+                    identityPoliciesAllow: false)),
+            conditionKeys: keys, identityPolicies: policies)
     }
 
     private static func serviceKeys(

@@ -12,61 +12,61 @@ struct CryptographyHandler: KeysCryptographyHandler {
     func encrypt(
         _ request: KeysEncryptRequest, context: ServerContext
     ) async throws -> KeysEncryptResponse {
-        try operations.encrypt(request, callers.caller(context.peer))
+        try operations.encrypt(request, callers.caller(context))
     }
 
     func decrypt(
         _ request: KeysDecryptRequest, context: ServerContext
     ) async throws -> KeysDecryptResponse {
-        try operations.decrypt(request, callers.caller(context.peer))
+        try operations.decrypt(request, callers.caller(context))
     }
 
     func reEncrypt(
         _ request: KeysReEncryptRequest, context: ServerContext
     ) async throws -> KeysReEncryptResponse {
-        try operations.reEncrypt(request, callers.caller(context.peer))
+        try operations.reEncrypt(request, callers.caller(context))
     }
 
     func generateDataKey(
         _ request: KeysGenerateDataKeyRequest, context: ServerContext
     ) async throws -> KeysGenerateDataKeyResponse {
-        try operations.generateDataKey(request, callers.caller(context.peer))
+        try operations.generateDataKey(request, callers.caller(context))
     }
 
     func generateDataKeyWithoutPlaintext(
         _ request: KeysGenerateDataKeyWithoutPlaintextRequest, context: ServerContext
     ) async throws -> KeysGenerateDataKeyWithoutPlaintextResponse {
-        try operations.generateDataKeyWithoutPlaintext(request, callers.caller(context.peer))
+        try operations.generateDataKeyWithoutPlaintext(request, callers.caller(context))
     }
 
     func sign(_ request: KeysSignRequest, context: ServerContext) async throws -> KeysSignResponse {
-        try operations.sign(request, callers.caller(context.peer))
+        try operations.sign(request, callers.caller(context))
     }
 
     func verify(
         _ request: KeysVerifyRequest, context: ServerContext
     ) async throws -> KeysVerifyResponse {
-        try operations.verify(request, callers.caller(context.peer))
+        try operations.verify(request, callers.caller(context))
     }
 
     func getPublicKey(
         _ request: KeysGetPublicKeyRequest, context: ServerContext
     ) async throws -> KeysGetPublicKeyResponse {
-        try operations.publicKey(request, callers.caller(context.peer))
+        try operations.publicKey(request, callers.caller(context))
     }
 
     func generateDataKeyPair(
         _ request: KeysGenerateDataKeyPairRequest, context: ServerContext
     ) async throws -> KeysGenerateDataKeyPairResponse {
         try operations.generateDataKeyPair(
-            request, callers.caller(context.peer), withPlaintext: true)
+            request, callers.caller(context), withPlaintext: true)
     }
 
     func generateDataKeyPairWithoutPlaintext(
         _ request: KeysGenerateDataKeyPairRequest, context: ServerContext
     ) async throws -> KeysGenerateDataKeyPairResponse {
         try operations.generateDataKeyPair(
-            request, callers.caller(context.peer), withPlaintext: false)
+            request, callers.caller(context), withPlaintext: false)
     }
 
     func generateRandom(
@@ -74,20 +74,20 @@ struct CryptographyHandler: KeysCryptographyHandler {
     ) async throws -> KeysGenerateRandomResponse {
         let configuration = operations.authorizer.configuration
         return try operations.generateRandom(
-            request, callers.caller(context.peer),
+            request, callers.caller(context),
             resource: configuration.arn(keyID: "*", region: configuration.region))
     }
 
     func generateMac(
         _ request: KeysGenerateMacRequest, context: ServerContext
     ) async throws -> KeysGenerateMacResponse {
-        try operations.generateMac(request, callers.caller(context.peer))
+        try operations.generateMac(request, callers.caller(context))
     }
 
     func verifyMac(
         _ request: KeysVerifyMacRequest, context: ServerContext
     ) async throws -> KeysVerifyMacResponse {
-        try operations.verifyMac(request, callers.caller(context.peer))
+        try operations.verifyMac(request, callers.caller(context))
     }
 
     /// Adds the fast paths to the registered methods.
@@ -110,7 +110,7 @@ struct CryptographyHandler: KeysCryptographyHandler {
         table.registerImmediate(method) { payload, context in
             do {
                 let request = try MessageCoding.decode(Request.self, from: payload)
-                let response = try operation(request, callers.caller(context.peer))
+                let response = try operation(request, callers.caller(context))
                 return .answer(try MessageCoding.encode(response))
             } catch let error as RPCError {
                 return .failure(error)

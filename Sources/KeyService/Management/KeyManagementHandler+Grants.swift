@@ -44,14 +44,38 @@ extension KeyManagementHandler {
         _ request: KeysListGrantsRequest, context: ServerContext
     ) async throws -> KeysListGrantsResponse {
         try read("ListGrants", request.keyID, context) { key in
-            var response = KeysListGrantsResponse()
-            response.grants = key.stored.grants.filter { grant in
+            let grants = key.stored.grants.filter { grant in
                 (request.grantID.isEmpty || grant.id == request.grantID)
                     && (request.granteePrincipal.isEmpty
                         || grant.granteePrincipal == request.granteePrincipal)
             }.map { entry($0, of: key) }
-            return response
+            return try Self.page(grants, request.pageSize, request.pageToken)
         }
+    }
+
+    func listRetirableGrants(
+        _ request: KeysListRetirableGrantsRequest, context: ServerContext
+    ) async throws -> KeysListGrantsResponse {
+        let caller = try caller(context)
+        // Whoever may list all grants may also ask for others.
+        if !caller.grantNames.contains(request.retiringPrincipal) {
+            try authorizeListing(caller, "kms:ListRetirableGrants")
+        }
+        let grants = ring.keys.flatMap { key in
+            key.stored.grants.filter { $0.retiringPrincipal == request.retiringPrincipal }
+                .map { entry($0, of: key) }
+        }
+        return try Self.page(grants, request.pageSize, request.pageToken)
+    }
+
+    private static func page(
+        _ grants: [KeysListGrantsResponse.Grant], _ size: UInt32, _ token: String
+    ) throws -> KeysListGrantsResponse {
+        let page = try Page(grants, size: size, token: token) { $0.grantID }
+        var response = KeysListGrantsResponse()
+        response.grants = page.items
+        response.nextPageToken = page.nextToken
+        return response
     }
 
     func retireGrant(

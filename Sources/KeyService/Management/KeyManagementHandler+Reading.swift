@@ -20,21 +20,13 @@ extension KeyManagementHandler {
         _ request: KeysListKeysRequest, context: ServerContext
     ) async throws -> KeysListKeysResponse {
         try authorizeListing(caller(context), "kms:ListKeys")
-        guard request.pageSize <= 1000 else {
-            throw RPCError.validation("A page has 1 to 1000 keys.")
+        let keys = ring.keys.filter { request.includeServiceManaged || !$0.stored.isServiceManaged }
+        let page = try Page(keys, size: request.pageSize, token: request.pageToken) {
+            $0.stored.keyID
         }
-        let pageSize = request.pageSize == 0 ? 100 : Int(request.pageSize)
-        let after = try PageToken.position(request.pageToken)
-        let rest = ring.keys.filter { key in
-            (request.includeServiceManaged || !key.stored.isServiceManaged)
-                && key.stored.keyID > after
-        }
-        let page = rest.prefix(pageSize)
         var response = KeysListKeysResponse()
-        response.keys = page.map { $0.metadata(configuration) }
-        if rest.count > page.count, let last = page.last {
-            response.nextPageToken = PageToken.token(last.stored.keyID)
-        }
+        response.keys = page.items.map { $0.metadata(configuration) }
+        response.nextPageToken = page.nextToken
         return response
     }
 
@@ -93,23 +85,5 @@ extension KeyManagementHandler {
         guard !caller.isService else { return }
         try authorizer.authorizeIdentity(
             caller, action, resource: configuration.arn(keyID: "*", region: configuration.region))
-    }
-}
-
-/// Where a list goes on. Opaque to callers.
-enum PageToken {
-    private static let prefix = "k1:"
-
-    static func token(_ position: String) -> String { prefix + position }
-
-    /// - Throws: InvalidMarkerException for anything this service did not give.
-    static func position(_ token: String) throws -> String {
-        if token.isEmpty { return "" }
-        guard token.hasPrefix(prefix), token.utf8.count <= 1024 else {
-            throw RPCError(
-                .invalidArgument, reason: "InvalidMarkerException",
-                message: "The page token is not one of this service.")
-        }
-        return String(token.dropFirst(prefix.count))
     }
 }

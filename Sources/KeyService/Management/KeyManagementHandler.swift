@@ -18,7 +18,7 @@ struct KeyManagementHandler: KeysKeyManagementHandler {
     var meter: UsageMeter { administration.meter }
 
     func caller(_ context: ServerContext) throws -> Caller {
-        try administration.callers.caller(context.peer)
+        try administration.callers.caller(context)
     }
 }
 
@@ -27,6 +27,7 @@ extension KeyManagementHandler {
         _ request: KeysCreateKeyRequest, context: ServerContext
     ) async throws -> KeysCreateKeyResponse {
         let caller = try caller(context)
+        try requireCoordinator(request, context)
         let key = try await administration.perform(
             "CreateKey", context,
             request: [
@@ -95,6 +96,18 @@ extension KeyManagementHandler {
                 caller.name, "kms:CreateKey", resource,
                 why: "only the system itself makes service-managed keys, with their fixed policy")
         }
+    }
+
+    private func requireCoordinator(
+        _ request: KeysCreateKeyRequest, _ context: ServerContext
+    ) throws {
+        guard request.serviceManaged,
+            context.peer != .service("coordinator", region: configuration.region)
+        else { return }
+        throw RPCError.accessDenied(
+            "\(context.peer)", "kms:CreateKey",
+            configuration.arn(keyID: "*", region: configuration.region),
+            why: "only the coordinator makes service-managed keys")
     }
 
     private static func check(_ spec: KeysKeySpec, _ usage: KeysKeyUsage) throws {

@@ -45,20 +45,23 @@ extension ServiceRules {
                 [
                     M.describeKey, M.listKeys, M.getKeyPolicy, M.listAliases, M.getUsage,
                     M.listKeyPolicies, M.getKeyRotationStatus, M.listKeyRotations,
-                    M.listResourceTags, M.listGrants,
+                    M.listResourceTags, M.listGrants, M.listRetirableGrants, M.getRelatedKeys,
                 ],
                 local(.coordinator, .portal) + [administrator, keyAdministrator, auditor]),
             Grant(
                 [M.createKey, M.replicateKey],
-                local(.coordinator) + [administrator, keyAdministrator]),
+                local(.coordinator, .portal) + [administrator, keyAdministrator]),
             Grant(
                 [
                     M.enableKey, M.disableKey, M.scheduleKeyDeletion, M.cancelKeyDeletion,
                     M.putKeyPolicy, M.createAlias, M.deleteAlias, M.updateAlias,
                     M.updateKeyDescription, M.updatePrimaryRegion, M.enableKeyRotation,
                     M.disableKeyRotation, M.rotateKeyOnDemand, M.tagResource, M.untagResource,
-                    M.createGrant, M.retireGrant, M.revokeGrant,
-                ], [administrator, keyAdministrator]),
+                    M.createGrant, M.retireGrant, M.revokeGrant, M.getParametersForImport,
+                    M.importKeyMaterial, M.deleteImportedKeyMaterial,
+                ],
+                // The portal calls for whom it has recognised; the keys service asks the policies.
+                local(.portal) + [administrator, keyAdministrator]),
             Grant([M.checkKeyAccess], local(.coordinator)),
             Grant(
                 C.all,

@@ -189,56 +189,92 @@ public nonisolated enum CoordinatorRegionStatus: SwiftProtobuf.Enum, Swift.CaseI
 
 }
 
-public nonisolated struct CoordinatorInstance: Sendable {
+public nonisolated struct CoordinatorInstance: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// arn:aws:sso:::instance/ssoins-<16 hex>
-  public var instanceArn: String = String()
+  public var instanceArn: String {
+    get {_storage._instanceArn}
+    set {_uniqueStorage()._instanceArn = newValue}
+  }
 
   /// d-<10 hex>
-  public var identityStoreID: String = String()
+  public var identityStoreID: String {
+    get {_storage._identityStoreID}
+    set {_uniqueStorage()._identityStoreID = newValue}
+  }
 
   /// 12 digits: the management account.
-  public var ownerAccountID: String = String()
+  public var ownerAccountID: String {
+    get {_storage._ownerAccountID}
+    set {_uniqueStorage()._ownerAccountID = newValue}
+  }
 
   /// o-<10 lower-case alphanumerics>; empty for an account instance.
-  public var organizationID: String = String()
+  public var organizationID: String {
+    get {_storage._organizationID}
+    set {_uniqueStorage()._organizationID = newValue}
+  }
 
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
-  public var kind: CoordinatorInstanceKind = .unspecified
+  public var kind: CoordinatorInstanceKind {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
-  public var identitySource: CoordinatorIdentitySource = .unspecified
+  public var identitySource: CoordinatorIdentitySource {
+    get {_storage._identitySource}
+    set {_uniqueStorage()._identitySource = newValue}
+  }
 
-  public var primaryRegion: String = String()
+  public var primaryRegion: String {
+    get {_storage._primaryRegion}
+    set {_uniqueStorage()._primaryRegion = newValue}
+  }
 
-  public var createdAtUs: Int64 = 0
+  public var createdAtUs: Int64 {
+    get {_storage._createdAtUs}
+    set {_uniqueStorage()._createdAtUs = newValue}
+  }
 
   public var encryption: CoordinatorEncryption {
-    get {_encryption ?? CoordinatorEncryption()}
-    set {_encryption = newValue}
+    get {_storage._encryption ?? CoordinatorEncryption()}
+    set {_uniqueStorage()._encryption = newValue}
   }
   /// Returns true if `encryption` has been explicitly set.
-  public var hasEncryption: Bool {self._encryption != nil}
+  public var hasEncryption: Bool {_storage._encryption != nil}
   /// Clears the value of `encryption`. Subsequent reads from it will return its default value.
-  public mutating func clearEncryption() {self._encryption = nil}
+  public mutating func clearEncryption() {_uniqueStorage()._encryption = nil}
 
   /// 900 to 7,776,000 seconds; default 28,800.
-  public var sessionDurationSeconds: UInt32 = 0
+  public var sessionDurationSeconds: UInt32 {
+    get {_storage._sessionDurationSeconds}
+    set {_uniqueStorage()._sessionDurationSeconds = newValue}
+  }
 
   /// Members of this group administer the instance in the console. Empty: nobody.
-  public var administratorGroupID: String = String()
+  public var administratorGroupID: String {
+    get {_storage._administratorGroupID}
+    set {_uniqueStorage()._administratorGroupID = newValue}
+  }
 
   /// Multi-Region asymmetric key that signs sessions; made by the system.
-  public var signingKeyID: String = String()
+  public var signingKeyID: String {
+    get {_storage._signingKeyID}
+    set {_uniqueStorage()._signingKeyID = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _encryption: CoordinatorEncryption? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct CoordinatorEncryption: Sendable {
@@ -254,6 +290,12 @@ public nonisolated struct CoordinatorEncryption: Sendable {
   public var status: CoordinatorEncryptionStatus = .unspecified
 
   public var statusReason: String = String()
+
+  /// Data keys of all domains and Regions, and how many of them are under the key by now. Only in
+  /// answers; the data that they seal stays readable all the while.
+  public var dataKeys: UInt32 = 0
+
+  public var dataKeysDone: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -382,34 +424,35 @@ public nonisolated struct CoordinatorCreateInstanceRequest: Sendable {
   public init() {}
 }
 
-public nonisolated struct CoordinatorCreateInstanceResponse: @unchecked Sendable {
+public nonisolated struct CoordinatorCreateInstanceResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   public var instance: CoordinatorInstance {
-    get {_storage._instance ?? CoordinatorInstance()}
-    set {_uniqueStorage()._instance = newValue}
+    get {_instance ?? CoordinatorInstance()}
+    set {_instance = newValue}
   }
   /// Returns true if `instance` has been explicitly set.
-  public var hasInstance: Bool {_storage._instance != nil}
+  public var hasInstance: Bool {self._instance != nil}
   /// Clears the value of `instance`. Subsequent reads from it will return its default value.
-  public mutating func clearInstance() {_uniqueStorage()._instance = nil}
+  public mutating func clearInstance() {self._instance = nil}
 
   public var position: LogPosition {
-    get {_storage._position ?? LogPosition()}
-    set {_uniqueStorage()._position = newValue}
+    get {_position ?? LogPosition()}
+    set {_position = newValue}
   }
   /// Returns true if `position` has been explicitly set.
-  public var hasPosition: Bool {_storage._position != nil}
+  public var hasPosition: Bool {self._position != nil}
   /// Clears the value of `position`. Subsequent reads from it will return its default value.
-  public mutating func clearPosition() {_uniqueStorage()._position = nil}
+  public mutating func clearPosition() {self._position = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _instance: CoordinatorInstance? = nil
+  fileprivate var _position: LogPosition? = nil
 }
 
 public nonisolated struct CoordinatorGetInstanceRequest: Sendable {
@@ -433,56 +476,45 @@ public nonisolated struct CoordinatorGetInstanceRequest: Sendable {
   fileprivate var _atLeast: LogPosition? = nil
 }
 
-public nonisolated struct CoordinatorGetInstanceResponse: @unchecked Sendable {
+public nonisolated struct CoordinatorGetInstanceResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// NOT_FOUND INSTANCE_NOT_FOUND when this Region holds none (WatchInstance: sent with no instance).
   public var instance: CoordinatorInstance {
-    get {_storage._instance ?? CoordinatorInstance()}
-    set {_uniqueStorage()._instance = newValue}
+    get {_instance ?? CoordinatorInstance()}
+    set {_instance = newValue}
   }
   /// Returns true if `instance` has been explicitly set.
-  public var hasInstance: Bool {_storage._instance != nil}
+  public var hasInstance: Bool {self._instance != nil}
   /// Clears the value of `instance`. Subsequent reads from it will return its default value.
-  public mutating func clearInstance() {_uniqueStorage()._instance = nil}
+  public mutating func clearInstance() {self._instance = nil}
 
   public var identityProvider: CoordinatorIdentityProvider {
-    get {_storage._identityProvider ?? CoordinatorIdentityProvider()}
-    set {_uniqueStorage()._identityProvider = newValue}
+    get {_identityProvider ?? CoordinatorIdentityProvider()}
+    set {_identityProvider = newValue}
   }
   /// Returns true if `identityProvider` has been explicitly set.
-  public var hasIdentityProvider: Bool {_storage._identityProvider != nil}
+  public var hasIdentityProvider: Bool {self._identityProvider != nil}
   /// Clears the value of `identityProvider`. Subsequent reads from it will return its default value.
-  public mutating func clearIdentityProvider() {_uniqueStorage()._identityProvider = nil}
+  public mutating func clearIdentityProvider() {self._identityProvider = nil}
 
-  public var regions: [CoordinatorRegion] {
-    get {_storage._regions}
-    set {_uniqueStorage()._regions = newValue}
-  }
+  public var regions: [CoordinatorRegion] = []
 
   /// The Region that answers.
-  public var region: String {
-    get {_storage._region}
-    set {_uniqueStorage()._region = newValue}
-  }
+  public var region: String = String()
 
-  public var epoch: UInt64 {
-    get {_storage._epoch}
-    set {_uniqueStorage()._epoch = newValue}
-  }
+  public var epoch: UInt64 = 0
 
-  public var logID: String {
-    get {_storage._logID}
-    set {_uniqueStorage()._logID = newValue}
-  }
+  public var logID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _instance: CoordinatorInstance? = nil
+  fileprivate var _identityProvider: CoordinatorIdentityProvider? = nil
 }
 
 public nonisolated struct CoordinatorWatchInstanceRequest: Sendable {
@@ -557,34 +589,35 @@ public nonisolated struct CoordinatorUpdateInstanceRequest: Sendable {
   fileprivate var _identitySource: CoordinatorIdentitySource? = nil
 }
 
-public nonisolated struct CoordinatorUpdateInstanceResponse: @unchecked Sendable {
+public nonisolated struct CoordinatorUpdateInstanceResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   public var instance: CoordinatorInstance {
-    get {_storage._instance ?? CoordinatorInstance()}
-    set {_uniqueStorage()._instance = newValue}
+    get {_instance ?? CoordinatorInstance()}
+    set {_instance = newValue}
   }
   /// Returns true if `instance` has been explicitly set.
-  public var hasInstance: Bool {_storage._instance != nil}
+  public var hasInstance: Bool {self._instance != nil}
   /// Clears the value of `instance`. Subsequent reads from it will return its default value.
-  public mutating func clearInstance() {_uniqueStorage()._instance = nil}
+  public mutating func clearInstance() {self._instance = nil}
 
   public var position: LogPosition {
-    get {_storage._position ?? LogPosition()}
-    set {_uniqueStorage()._position = newValue}
+    get {_position ?? LogPosition()}
+    set {_position = newValue}
   }
   /// Returns true if `position` has been explicitly set.
-  public var hasPosition: Bool {_storage._position != nil}
+  public var hasPosition: Bool {self._position != nil}
   /// Clears the value of `position`. Subsequent reads from it will return its default value.
-  public mutating func clearPosition() {_uniqueStorage()._position = nil}
+  public mutating func clearPosition() {self._position = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _instance: CoordinatorInstance? = nil
+  fileprivate var _position: LogPosition? = nil
 }
 
 public nonisolated struct CoordinatorPutIdentityProviderRequest: Sendable {
@@ -928,91 +961,151 @@ nonisolated extension CoordinatorInstance: SwiftProtobuf.Message, SwiftProtobuf.
   public static let protoMessageName: String = _protobuf_package + ".Instance"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}instance_arn\0\u{3}identity_store_id\0\u{3}owner_account_id\0\u{3}organization_id\0\u{1}name\0\u{1}kind\0\u{3}identity_source\0\u{3}primary_region\0\u{3}created_at_us\0\u{1}encryption\0\u{3}session_duration_seconds\0\u{3}administrator_group_id\0\u{3}signing_key_id\0")
 
+  fileprivate class _StorageClass {
+    var _instanceArn: String = String()
+    var _identityStoreID: String = String()
+    var _ownerAccountID: String = String()
+    var _organizationID: String = String()
+    var _name: String = String()
+    var _kind: CoordinatorInstanceKind = .unspecified
+    var _identitySource: CoordinatorIdentitySource = .unspecified
+    var _primaryRegion: String = String()
+    var _createdAtUs: Int64 = 0
+    var _encryption: CoordinatorEncryption? = nil
+    var _sessionDurationSeconds: UInt32 = 0
+    var _administratorGroupID: String = String()
+    var _signingKeyID: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _instanceArn = source._instanceArn
+      _identityStoreID = source._identityStoreID
+      _ownerAccountID = source._ownerAccountID
+      _organizationID = source._organizationID
+      _name = source._name
+      _kind = source._kind
+      _identitySource = source._identitySource
+      _primaryRegion = source._primaryRegion
+      _createdAtUs = source._createdAtUs
+      _encryption = source._encryption
+      _sessionDurationSeconds = source._sessionDurationSeconds
+      _administratorGroupID = source._administratorGroupID
+      _signingKeyID = source._signingKeyID
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.instanceArn) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.identityStoreID) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.ownerAccountID) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.organizationID) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 6: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
-      case 7: try { try decoder.decodeSingularEnumField(value: &self.identitySource) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
-      case 9: try { try decoder.decodeSingularInt64Field(value: &self.createdAtUs) }()
-      case 10: try { try decoder.decodeSingularMessageField(value: &self._encryption) }()
-      case 11: try { try decoder.decodeSingularUInt32Field(value: &self.sessionDurationSeconds) }()
-      case 12: try { try decoder.decodeSingularStringField(value: &self.administratorGroupID) }()
-      case 13: try { try decoder.decodeSingularStringField(value: &self.signingKeyID) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._instanceArn) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._identityStoreID) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._ownerAccountID) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._organizationID) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 6: try { try decoder.decodeSingularEnumField(value: &_storage._kind) }()
+        case 7: try { try decoder.decodeSingularEnumField(value: &_storage._identitySource) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._primaryRegion) }()
+        case 9: try { try decoder.decodeSingularInt64Field(value: &_storage._createdAtUs) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._encryption) }()
+        case 11: try { try decoder.decodeSingularUInt32Field(value: &_storage._sessionDurationSeconds) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._administratorGroupID) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._signingKeyID) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.instanceArn.isEmpty {
-      try visitor.visitSingularStringField(value: self.instanceArn, fieldNumber: 1)
-    }
-    if !self.identityStoreID.isEmpty {
-      try visitor.visitSingularStringField(value: self.identityStoreID, fieldNumber: 2)
-    }
-    if !self.ownerAccountID.isEmpty {
-      try visitor.visitSingularStringField(value: self.ownerAccountID, fieldNumber: 3)
-    }
-    if !self.organizationID.isEmpty {
-      try visitor.visitSingularStringField(value: self.organizationID, fieldNumber: 4)
-    }
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 5)
-    }
-    if self.kind != .unspecified {
-      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 6)
-    }
-    if self.identitySource != .unspecified {
-      try visitor.visitSingularEnumField(value: self.identitySource, fieldNumber: 7)
-    }
-    if !self.primaryRegion.isEmpty {
-      try visitor.visitSingularStringField(value: self.primaryRegion, fieldNumber: 8)
-    }
-    if self.createdAtUs != 0 {
-      try visitor.visitSingularInt64Field(value: self.createdAtUs, fieldNumber: 9)
-    }
-    try { if let v = self._encryption {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-    } }()
-    if self.sessionDurationSeconds != 0 {
-      try visitor.visitSingularUInt32Field(value: self.sessionDurationSeconds, fieldNumber: 11)
-    }
-    if !self.administratorGroupID.isEmpty {
-      try visitor.visitSingularStringField(value: self.administratorGroupID, fieldNumber: 12)
-    }
-    if !self.signingKeyID.isEmpty {
-      try visitor.visitSingularStringField(value: self.signingKeyID, fieldNumber: 13)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._instanceArn.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._instanceArn, fieldNumber: 1)
+      }
+      if !_storage._identityStoreID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._identityStoreID, fieldNumber: 2)
+      }
+      if !_storage._ownerAccountID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._ownerAccountID, fieldNumber: 3)
+      }
+      if !_storage._organizationID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._organizationID, fieldNumber: 4)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 5)
+      }
+      if _storage._kind != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._kind, fieldNumber: 6)
+      }
+      if _storage._identitySource != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._identitySource, fieldNumber: 7)
+      }
+      if !_storage._primaryRegion.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._primaryRegion, fieldNumber: 8)
+      }
+      if _storage._createdAtUs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._createdAtUs, fieldNumber: 9)
+      }
+      try { if let v = _storage._encryption {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      if _storage._sessionDurationSeconds != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._sessionDurationSeconds, fieldNumber: 11)
+      }
+      if !_storage._administratorGroupID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._administratorGroupID, fieldNumber: 12)
+      }
+      if !_storage._signingKeyID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._signingKeyID, fieldNumber: 13)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: CoordinatorInstance, rhs: CoordinatorInstance) -> Bool {
-    if lhs.instanceArn != rhs.instanceArn {return false}
-    if lhs.identityStoreID != rhs.identityStoreID {return false}
-    if lhs.ownerAccountID != rhs.ownerAccountID {return false}
-    if lhs.organizationID != rhs.organizationID {return false}
-    if lhs.name != rhs.name {return false}
-    if lhs.kind != rhs.kind {return false}
-    if lhs.identitySource != rhs.identitySource {return false}
-    if lhs.primaryRegion != rhs.primaryRegion {return false}
-    if lhs.createdAtUs != rhs.createdAtUs {return false}
-    if lhs._encryption != rhs._encryption {return false}
-    if lhs.sessionDurationSeconds != rhs.sessionDurationSeconds {return false}
-    if lhs.administratorGroupID != rhs.administratorGroupID {return false}
-    if lhs.signingKeyID != rhs.signingKeyID {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._instanceArn != rhs_storage._instanceArn {return false}
+        if _storage._identityStoreID != rhs_storage._identityStoreID {return false}
+        if _storage._ownerAccountID != rhs_storage._ownerAccountID {return false}
+        if _storage._organizationID != rhs_storage._organizationID {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._identitySource != rhs_storage._identitySource {return false}
+        if _storage._primaryRegion != rhs_storage._primaryRegion {return false}
+        if _storage._createdAtUs != rhs_storage._createdAtUs {return false}
+        if _storage._encryption != rhs_storage._encryption {return false}
+        if _storage._sessionDurationSeconds != rhs_storage._sessionDurationSeconds {return false}
+        if _storage._administratorGroupID != rhs_storage._administratorGroupID {return false}
+        if _storage._signingKeyID != rhs_storage._signingKeyID {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1020,7 +1113,7 @@ nonisolated extension CoordinatorInstance: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Encryption"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}kms_key_arn\0\u{3}multi_region\0\u{1}status\0\u{3}status_reason\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}kms_key_arn\0\u{3}multi_region\0\u{1}status\0\u{3}status_reason\0\u{3}data_keys\0\u{3}data_keys_done\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1032,6 +1125,8 @@ nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobu
       case 2: try { try decoder.decodeSingularBoolField(value: &self.multiRegion) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.status) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.statusReason) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeys) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeysDone) }()
       default: break
       }
     }
@@ -1050,6 +1145,12 @@ nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobu
     if !self.statusReason.isEmpty {
       try visitor.visitSingularStringField(value: self.statusReason, fieldNumber: 4)
     }
+    if self.dataKeys != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dataKeys, fieldNumber: 5)
+    }
+    if self.dataKeysDone != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dataKeysDone, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1058,6 +1159,8 @@ nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobu
     if lhs.multiRegion != rhs.multiRegion {return false}
     if lhs.status != rhs.status {return false}
     if lhs.statusReason != rhs.statusReason {return false}
+    if lhs.dataKeys != rhs.dataKeys {return false}
+    if lhs.dataKeysDone != rhs.dataKeysDone {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1322,74 +1425,36 @@ nonisolated extension CoordinatorCreateInstanceResponse: SwiftProtobuf.Message, 
   public static let protoMessageName: String = _protobuf_package + ".CreateInstanceResponse"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{1}position\0")
 
-  fileprivate class _StorageClass {
-    var _instance: CoordinatorInstance? = nil
-    var _position: LogPosition? = nil
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _instance = source._instance
-      _position = source._position
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._instance) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._position) }()
-        default: break
-        }
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._instance) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._position) }()
+      default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      try { if let v = _storage._instance {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-      } }()
-      try { if let v = _storage._position {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-    }
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._instance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._position {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: CoordinatorCreateInstanceResponse, rhs: CoordinatorCreateInstanceResponse) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._instance != rhs_storage._instance {return false}
-        if _storage._position != rhs_storage._position {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs._instance != rhs._instance {return false}
+    if lhs._position != rhs._position {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1433,102 +1498,56 @@ nonisolated extension CoordinatorGetInstanceResponse: SwiftProtobuf.Message, Swi
   public static let protoMessageName: String = _protobuf_package + ".GetInstanceResponse"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}identity_provider\0\u{1}regions\0\u{1}region\0\u{1}epoch\0\u{3}log_id\0")
 
-  fileprivate class _StorageClass {
-    var _instance: CoordinatorInstance? = nil
-    var _identityProvider: CoordinatorIdentityProvider? = nil
-    var _regions: [CoordinatorRegion] = []
-    var _region: String = String()
-    var _epoch: UInt64 = 0
-    var _logID: String = String()
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _instance = source._instance
-      _identityProvider = source._identityProvider
-      _regions = source._regions
-      _region = source._region
-      _epoch = source._epoch
-      _logID = source._logID
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._instance) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._identityProvider) }()
-        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._regions) }()
-        case 4: try { try decoder.decodeSingularStringField(value: &_storage._region) }()
-        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._epoch) }()
-        case 6: try { try decoder.decodeSingularStringField(value: &_storage._logID) }()
-        default: break
-        }
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._instance) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._identityProvider) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.regions) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      try { if let v = _storage._instance {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-      } }()
-      try { if let v = _storage._identityProvider {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-      if !_storage._regions.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._regions, fieldNumber: 3)
-      }
-      if !_storage._region.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._region, fieldNumber: 4)
-      }
-      if _storage._epoch != 0 {
-        try visitor.visitSingularUInt64Field(value: _storage._epoch, fieldNumber: 5)
-      }
-      if !_storage._logID.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._logID, fieldNumber: 6)
-      }
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._instance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._identityProvider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.regions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.regions, fieldNumber: 3)
+    }
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 4)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 5)
+    }
+    if !self.logID.isEmpty {
+      try visitor.visitSingularStringField(value: self.logID, fieldNumber: 6)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: CoordinatorGetInstanceResponse, rhs: CoordinatorGetInstanceResponse) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._instance != rhs_storage._instance {return false}
-        if _storage._identityProvider != rhs_storage._identityProvider {return false}
-        if _storage._regions != rhs_storage._regions {return false}
-        if _storage._region != rhs_storage._region {return false}
-        if _storage._epoch != rhs_storage._epoch {return false}
-        if _storage._logID != rhs_storage._logID {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs._instance != rhs._instance {return false}
+    if lhs._identityProvider != rhs._identityProvider {return false}
+    if lhs.regions != rhs.regions {return false}
+    if lhs.region != rhs.region {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.logID != rhs.logID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1611,74 +1630,36 @@ nonisolated extension CoordinatorUpdateInstanceResponse: SwiftProtobuf.Message, 
   public static let protoMessageName: String = _protobuf_package + ".UpdateInstanceResponse"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{1}position\0")
 
-  fileprivate class _StorageClass {
-    var _instance: CoordinatorInstance? = nil
-    var _position: LogPosition? = nil
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _instance = source._instance
-      _position = source._position
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._instance) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._position) }()
-        default: break
-        }
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._instance) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._position) }()
+      default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      try { if let v = _storage._instance {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-      } }()
-      try { if let v = _storage._position {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-    }
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._instance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._position {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: CoordinatorUpdateInstanceResponse, rhs: CoordinatorUpdateInstanceResponse) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._instance != rhs_storage._instance {return false}
-        if _storage._position != rhs_storage._position {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs._instance != rhs._instance {return false}
+    if lhs._position != rhs._position {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -149,40 +149,31 @@ public nonisolated struct CoordinatorCheckRegionResponse: Sendable {
   public init() {}
 }
 
-public nonisolated struct CoordinatorJoinInstanceRequest: @unchecked Sendable {
+public nonisolated struct CoordinatorJoinInstanceRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var logID: String {
-    get {_storage._logID}
-    set {_uniqueStorage()._logID = newValue}
-  }
+  public var logID: String = String()
 
-  public var epoch: UInt64 {
-    get {_storage._epoch}
-    set {_uniqueStorage()._epoch = newValue}
-  }
+  public var epoch: UInt64 = 0
 
-  public var primaryRegion: String {
-    get {_storage._primaryRegion}
-    set {_uniqueStorage()._primaryRegion = newValue}
-  }
+  public var primaryRegion: String = String()
 
   public var instance: CoordinatorInstance {
-    get {_storage._instance ?? CoordinatorInstance()}
-    set {_uniqueStorage()._instance = newValue}
+    get {_instance ?? CoordinatorInstance()}
+    set {_instance = newValue}
   }
   /// Returns true if `instance` has been explicitly set.
-  public var hasInstance: Bool {_storage._instance != nil}
+  public var hasInstance: Bool {self._instance != nil}
   /// Clears the value of `instance`. Subsequent reads from it will return its default value.
-  public mutating func clearInstance() {_uniqueStorage()._instance = nil}
+  public mutating func clearInstance() {self._instance = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _instance: CoordinatorInstance? = nil
 }
 
 public nonisolated struct CoordinatorJoinInstanceResponse: Sendable {
@@ -485,88 +476,46 @@ nonisolated extension CoordinatorJoinInstanceRequest: SwiftProtobuf.Message, Swi
   public static let protoMessageName: String = _protobuf_package + ".JoinInstanceRequest"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}log_id\0\u{1}epoch\0\u{3}primary_region\0\u{1}instance\0")
 
-  fileprivate class _StorageClass {
-    var _logID: String = String()
-    var _epoch: UInt64 = 0
-    var _primaryRegion: String = String()
-    var _instance: CoordinatorInstance? = nil
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _logID = source._logID
-      _epoch = source._epoch
-      _primaryRegion = source._primaryRegion
-      _instance = source._instance
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularStringField(value: &_storage._logID) }()
-        case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._epoch) }()
-        case 3: try { try decoder.decodeSingularStringField(value: &_storage._primaryRegion) }()
-        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._instance) }()
-        default: break
-        }
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._instance) }()
+      default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      if !_storage._logID.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._logID, fieldNumber: 1)
-      }
-      if _storage._epoch != 0 {
-        try visitor.visitSingularUInt64Field(value: _storage._epoch, fieldNumber: 2)
-      }
-      if !_storage._primaryRegion.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._primaryRegion, fieldNumber: 3)
-      }
-      try { if let v = _storage._instance {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-      } }()
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.logID.isEmpty {
+      try visitor.visitSingularStringField(value: self.logID, fieldNumber: 1)
     }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 2)
+    }
+    if !self.primaryRegion.isEmpty {
+      try visitor.visitSingularStringField(value: self.primaryRegion, fieldNumber: 3)
+    }
+    try { if let v = self._instance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: CoordinatorJoinInstanceRequest, rhs: CoordinatorJoinInstanceRequest) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._logID != rhs_storage._logID {return false}
-        if _storage._epoch != rhs_storage._epoch {return false}
-        if _storage._primaryRegion != rhs_storage._primaryRegion {return false}
-        if _storage._instance != rhs_storage._instance {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs.logID != rhs.logID {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.primaryRegion != rhs.primaryRegion {return false}
+    if lhs._instance != rhs._instance {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -241,6 +241,86 @@ public nonisolated enum KeysMultiRegionKeyType: SwiftProtobuf.Enum, Swift.CaseIt
 
 }
 
+public nonisolated enum KeysKeyOrigin: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+
+  /// Material is made here.
+  case awsKms // = 1
+
+  /// Material is imported.
+  case external // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .awsKms
+    case 2: self = .external
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .awsKms: return 1
+    case .external: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [KeysKeyOrigin] = [
+    .unspecified,
+    .awsKms,
+    .external,
+  ]
+
+}
+
+public nonisolated enum KeysExpirationModel: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case keyMaterialExpires // = 1
+  case keyMaterialDoesNotExpire // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .keyMaterialExpires
+    case 2: self = .keyMaterialDoesNotExpire
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .keyMaterialExpires: return 1
+    case .keyMaterialDoesNotExpire: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [KeysExpirationModel] = [
+    .unspecified,
+    .keyMaterialExpires,
+    .keyMaterialDoesNotExpire,
+  ]
+
+}
+
 public nonisolated enum KeysRotationType: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
   case unspecified // = 0
@@ -275,6 +355,95 @@ public nonisolated enum KeysRotationType: SwiftProtobuf.Enum, Swift.CaseIterable
     .unspecified,
     .automatic,
     .onDemand,
+  ]
+
+}
+
+public nonisolated enum KeysWrappingAlgorithm: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case rsaesOaepSha1 // = 1
+  case rsaesOaepSha256 // = 2
+
+  /// An AES-256 key of the caller under RSAES-OAEP, then the material under that key by AES key wrap
+  /// with padding (RFC 5649).
+  case rsaAesKeyWrapSha1 // = 3
+  case rsaAesKeyWrapSha256 // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .rsaesOaepSha1
+    case 2: self = .rsaesOaepSha256
+    case 3: self = .rsaAesKeyWrapSha1
+    case 4: self = .rsaAesKeyWrapSha256
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .rsaesOaepSha1: return 1
+    case .rsaesOaepSha256: return 2
+    case .rsaAesKeyWrapSha1: return 3
+    case .rsaAesKeyWrapSha256: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [KeysWrappingAlgorithm] = [
+    .unspecified,
+    .rsaesOaepSha1,
+    .rsaesOaepSha256,
+    .rsaAesKeyWrapSha1,
+    .rsaAesKeyWrapSha256,
+  ]
+
+}
+
+public nonisolated enum KeysImportType: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// NEW_KEY_MATERIAL for a key that never had material, else EXISTING_KEY_MATERIAL.
+  case unspecified // = 0
+  case newKeyMaterial // = 1
+  case existingKeyMaterial // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .newKeyMaterial
+    case 2: self = .existingKeyMaterial
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .newKeyMaterial: return 1
+    case .existingKeyMaterial: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [KeysImportType] = [
+    .unspecified,
+    .newKeyMaterial,
+    .existingKeyMaterial,
   ]
 
 }
@@ -441,54 +610,155 @@ public nonisolated enum KeysMacAlgorithm: SwiftProtobuf.Enum, Swift.CaseIterable
 
 }
 
-public nonisolated struct KeysKeyMetadata: Sendable {
+/// Whom the portal calls for: it has verified the request's signature and session.
+public nonisolated struct KeysDelegatedPrincipal: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ARN of a user or of an assumed role's session, in the management account or another.
+  public var principalArn: String = String()
+
+  /// ARN of the role behind an assumed role's session; else empty.
+  public var roleArn: String = String()
+
+  /// Values of aws:userid and aws:username; may be empty.
+  public var userID: String = String()
+
+  public var userName: String = String()
+
+  /// JSON documents of the principal's identity policies; at most 16.
+  public var identityPolicies: [String] = []
+
+  /// Value of aws:SourceIp; may be empty.
+  public var sourceIp: String = String()
+
+  /// Value of kms:ViaService, such as "sso.eu-west-1.amazonaws.com"; empty for a direct call.
+  public var viaService: String = String()
+
+  public var multiFactorAuthenticated: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysKeyMetadata: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// "mrk-" + 32 hex for multi-Region keys, else a UUID.
-  public var keyID: String = String()
+  public var keyID: String {
+    get {_storage._keyID}
+    set {_uniqueStorage()._keyID = newValue}
+  }
 
-  public var arn: String = String()
+  public var arn: String {
+    get {_storage._arn}
+    set {_uniqueStorage()._arn = newValue}
+  }
 
-  public var accountID: String = String()
+  public var accountID: String {
+    get {_storage._accountID}
+    set {_uniqueStorage()._accountID = newValue}
+  }
 
-  public var createdAtUs: Int64 = 0
+  public var createdAtUs: Int64 {
+    get {_storage._createdAtUs}
+    set {_uniqueStorage()._createdAtUs = newValue}
+  }
 
-  public var description_p: String = String()
+  public var description_p: String {
+    get {_storage._description_p}
+    set {_uniqueStorage()._description_p = newValue}
+  }
 
-  public var keySpec: KeysKeySpec = .unspecified
+  public var keySpec: KeysKeySpec {
+    get {_storage._keySpec}
+    set {_uniqueStorage()._keySpec = newValue}
+  }
 
-  public var keyUsage: KeysKeyUsage = .unspecified
+  public var keyUsage: KeysKeyUsage {
+    get {_storage._keyUsage}
+    set {_uniqueStorage()._keyUsage = newValue}
+  }
 
-  public var keyState: KeysKeyState = .unspecified
+  public var keyState: KeysKeyState {
+    get {_storage._keyState}
+    set {_uniqueStorage()._keyState = newValue}
+  }
 
-  public var deletionAtUs: Int64 = 0
+  public var deletionAtUs: Int64 {
+    get {_storage._deletionAtUs}
+    set {_uniqueStorage()._deletionAtUs = newValue}
+  }
 
-  public var multiRegion: Bool = false
+  public var multiRegion: Bool {
+    get {_storage._multiRegion}
+    set {_uniqueStorage()._multiRegion = newValue}
+  }
 
-  public var multiRegionKeyType: KeysMultiRegionKeyType = .unspecified
+  public var multiRegionKeyType: KeysMultiRegionKeyType {
+    get {_storage._multiRegionKeyType}
+    set {_uniqueStorage()._multiRegionKeyType = newValue}
+  }
 
   public var primaryKey: KeysRegionalKey {
-    get {_primaryKey ?? KeysRegionalKey()}
-    set {_primaryKey = newValue}
+    get {_storage._primaryKey ?? KeysRegionalKey()}
+    set {_uniqueStorage()._primaryKey = newValue}
   }
   /// Returns true if `primaryKey` has been explicitly set.
-  public var hasPrimaryKey: Bool {self._primaryKey != nil}
+  public var hasPrimaryKey: Bool {_storage._primaryKey != nil}
   /// Clears the value of `primaryKey`. Subsequent reads from it will return its default value.
-  public mutating func clearPrimaryKey() {self._primaryKey = nil}
+  public mutating func clearPrimaryKey() {_uniqueStorage()._primaryKey = nil}
 
-  public var replicaKeys: [KeysRegionalKey] = []
+  public var replicaKeys: [KeysRegionalKey] {
+    get {_storage._replicaKeys}
+    set {_uniqueStorage()._replicaKeys = newValue}
+  }
 
   /// Made and used by the system itself (signing of sessions, sealing before a customer managed key
   /// is set); cannot be disabled or deleted.
-  public var serviceManaged: Bool = false
+  public var serviceManaged: Bool {
+    get {_storage._serviceManaged}
+    set {_uniqueStorage()._serviceManaged = newValue}
+  }
+
+  public var origin: KeysKeyOrigin {
+    get {_storage._origin}
+    set {_uniqueStorage()._origin = newValue}
+  }
+
+  /// Of imported material; unspecified while there is none.
+  public var expirationModel: KeysExpirationModel {
+    get {_storage._expirationModel}
+    set {_uniqueStorage()._expirationModel = newValue}
+  }
+
+  /// When imported material expires; else 0.
+  public var validToUs: Int64 {
+    get {_storage._validToUs}
+    set {_uniqueStorage()._validToUs = newValue}
+  }
+
+  /// While deletion is pending.
+  public var pendingDeletionWindowDays: UInt32 {
+    get {_storage._pendingDeletionWindowDays}
+    set {_uniqueStorage()._pendingDeletionWindowDays = newValue}
+  }
+
+  /// Hexadecimal, 64 digits; empty for asymmetric keys and while there is no material.
+  public var currentKeyMaterialID: String {
+    get {_storage._currentKeyMaterialID}
+    set {_uniqueStorage()._currentKeyMaterialID = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _primaryKey: KeysRegionalKey? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct KeysRegionalKey: Sendable {
@@ -529,6 +799,9 @@ public nonisolated struct KeysCreateKeyRequest: Sendable {
 
   /// At most 50.
   public var tags: [KeysTag] = []
+
+  /// Default AWS_KMS.
+  public var origin: KeysKeyOrigin = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -579,6 +852,8 @@ public nonisolated struct KeysDescribeKeyRequest: Sendable {
 
   public var keyID: String = String()
 
+  public var grantTokens: [String] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -610,7 +885,6 @@ public nonisolated struct KeysListKeysRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// 1 to 1000; 0 means 100.
   public var pageSize: UInt32 = 0
 
   public var pageToken: String = String()
@@ -854,6 +1128,10 @@ public nonisolated struct KeysListAliasesRequest: Sendable {
   /// Empty: all.
   public var keyID: String = String()
 
+  public var pageSize: UInt32 = 0
+
+  public var pageToken: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -866,6 +1144,8 @@ public nonisolated struct KeysListAliasesResponse: Sendable {
 
   public var aliases: [KeysListAliasesResponse.Alias] = []
 
+  public var nextPageToken: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated struct Alias: Sendable {
@@ -876,6 +1156,12 @@ public nonisolated struct KeysListAliasesResponse: Sendable {
     public var aliasName: String = String()
 
     public var targetKeyID: String = String()
+
+    public var aliasArn: String = String()
+
+    public var createdAtUs: Int64 = 0
+
+    public var updatedAtUs: Int64 = 0
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -924,6 +1210,8 @@ public nonisolated struct KeysReplicateKeyResponse: Sendable {
   public mutating func clearReplicaKeyMetadata() {self._replicaKeyMetadata = nil}
 
   public var replicaPolicy: String = String()
+
+  public var replicaTags: [KeysTag] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1146,6 +1434,10 @@ public nonisolated struct KeysListKeyRotationsRequest: Sendable {
   /// Also the material that the key began with.
   public var includeKeyMaterial: Bool = false
 
+  public var pageSize: UInt32 = 0
+
+  public var pageToken: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1157,6 +1449,8 @@ public nonisolated struct KeysListKeyRotationsResponse: Sendable {
   // methods supported on all messages.
 
   public var rotations: [KeysListKeyRotationsResponse.Rotation] = []
+
+  public var nextPageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1181,6 +1475,15 @@ public nonisolated struct KeysListKeyRotationsResponse: Sendable {
 
     /// Not in every Region yet.
     public var pending: Bool = false
+
+    /// The rest is of imported material. False: it was deleted or has expired.
+    public var imported: Bool = false
+
+    public var expirationModel: KeysExpirationModel = .unspecified
+
+    public var validToUs: Int64 = 0
+
+    public var keyMaterialDescription: String = String()
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1245,6 +1548,10 @@ public nonisolated struct KeysListResourceTagsRequest: Sendable {
 
   public var keyID: String = String()
 
+  public var pageSize: UInt32 = 0
+
+  public var pageToken: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1256,6 +1563,8 @@ public nonisolated struct KeysListResourceTagsResponse: Sendable {
   // methods supported on all messages.
 
   public var tags: [KeysTag] = []
+
+  public var nextPageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1305,6 +1614,10 @@ public nonisolated struct KeysCreateGrantRequest: Sendable {
   /// The same name with the same content gives the same grant again.
   public var name: String = String()
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1337,6 +1650,27 @@ public nonisolated struct KeysListGrantsRequest: Sendable {
 
   public var granteePrincipal: String = String()
 
+  public var pageSize: UInt32 = 0
+
+  public var pageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysListRetirableGrantsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ARN; the caller's own.
+  public var retiringPrincipal: String = String()
+
+  public var pageSize: UInt32 = 0
+
+  public var pageToken: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1348,6 +1682,8 @@ public nonisolated struct KeysListGrantsResponse: Sendable {
   // methods supported on all messages.
 
   public var grants: [KeysListGrantsResponse.Grant] = []
+
+  public var nextPageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1404,6 +1740,8 @@ public nonisolated struct KeysRetireGrantRequest: Sendable {
 
   public var grantID: String = String()
 
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1428,6 +1766,8 @@ public nonisolated struct KeysRevokeGrantRequest: Sendable {
 
   public var grantID: String = String()
 
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1443,6 +1783,170 @@ public nonisolated struct KeysRevokeGrantResponse: Sendable {
   public init() {}
 }
 
+public nonisolated struct KeysGetParametersForImportRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  public var wrappingAlgorithm: KeysWrappingAlgorithm = .unspecified
+
+  /// RSA.
+  public var wrappingKeySpec: KeysKeySpec = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGetParametersForImportResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ARN.
+  public var keyID: String = String()
+
+  /// Names the wrapping key to ImportKeyMaterial, once, for 24 hours.
+  public var importToken: Data = Data()
+
+  /// SubjectPublicKeyInfo, DER.
+  public var publicKey: Data = Data()
+
+  public var validToUs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysImportKeyMaterialRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  public var importToken: Data = Data()
+
+  /// Symmetric: 32 bytes, HMAC: as many as its code has, asymmetric: PKCS #8 in DER; wrapped.
+  public var encryptedKeyMaterial: Data = Data()
+
+  /// Default KEY_MATERIAL_EXPIRES, as in KMS.
+  public var expirationModel: KeysExpirationModel = .unspecified
+
+  /// At most 365 days from now; required when the material expires.
+  public var validToUs: Int64 = 0
+
+  public var importType: KeysImportType = .unspecified
+
+  /// At most 256 characters.
+  public var keyMaterialDescription: String = String()
+
+  /// Optional: must then be the ID of the material.
+  public var keyMaterialID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysImportKeyMaterialResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ARN.
+  public var keyID: String = String()
+
+  public var keyMaterialID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysDeleteImportedKeyMaterialRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  /// Optional; the key's only material otherwise.
+  public var keyMaterialID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysDeleteImportedKeyMaterialResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ARN.
+  public var keyID: String = String()
+
+  public var keyMaterialID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGetRelatedKeysRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysGetRelatedKeysResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of the other Regions, sorted by Region.
+  public var relatedKeys: [KeysGetRelatedKeysResponse.RelatedKey] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated struct RelatedKey: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var arn: String = String()
+
+    public var region: String = String()
+
+    public var primary: Bool = false
+
+    /// Unspecified until the Region was heard of.
+    public var keyState: KeysKeyState = .unspecified
+
+    /// What differs, one line for each statement and element; empty when the policies say the same.
+    public var policyDifferences: [String] = []
+
+    /// 0: never.
+    public var heardOfAtUs: Int64 = 0
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+  }
+
+  public init() {}
+}
+
 public nonisolated struct KeysGetUsageRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1450,6 +1954,9 @@ public nonisolated struct KeysGetUsageRequest: Sendable {
 
   /// Empty: all keys.
   public var keyID: String = String()
+
+  /// "2026-11"; empty: all months.
+  public var month: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1483,7 +1990,7 @@ public nonisolated struct KeysGetUsageResponse: Sendable {
 
     public var refused: UInt64 = 0
 
-    /// First day of the month it was counted in, "2026-11".
+    /// In which it was counted, "2026-11".
     public var month: String = String()
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1569,6 +2076,10 @@ public nonisolated struct KeysEncryptRequest: Sendable {
   /// Required for RSA.
   public var encryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1605,6 +2116,10 @@ public nonisolated struct KeysDecryptRequest: Sendable {
   /// Required for RSA, and then the key too.
   public var encryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1618,6 +2133,9 @@ public nonisolated struct KeysDecryptResponse: Sendable {
   public var plaintext: Data = Data()
 
   public var keyID: String = String()
+
+  /// Hexadecimal; empty for asymmetric keys.
+  public var keyMaterialID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1644,6 +2162,10 @@ public nonisolated struct KeysReEncryptRequest: Sendable {
 
   public var destinationEncryptionAlgorithm: KeysEncryptionAlgorithm = .unspecified
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1659,6 +2181,10 @@ public nonisolated struct KeysReEncryptResponse: Sendable {
   public var sourceKeyID: String = String()
 
   public var keyID: String = String()
+
+  public var sourceKeyMaterialID: String = String()
+
+  public var destinationKeyMaterialID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1677,6 +2203,10 @@ public nonisolated struct KeysGenerateDataKeyRequest: Sendable {
   /// 1 to 1024; 0 means 32.
   public var numberOfBytes: UInt32 = 0
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1692,6 +2222,8 @@ public nonisolated struct KeysGenerateDataKeyResponse: Sendable {
   public var ciphertextBlob: Data = Data()
 
   public var keyID: String = String()
+
+  public var keyMaterialID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1709,6 +2241,10 @@ public nonisolated struct KeysGenerateDataKeyWithoutPlaintextRequest: Sendable {
 
   public var numberOfBytes: UInt32 = 0
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1722,6 +2258,8 @@ public nonisolated struct KeysGenerateDataKeyWithoutPlaintextResponse: Sendable 
   public var ciphertextBlob: Data = Data()
 
   public var keyID: String = String()
+
+  public var keyMaterialID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1741,6 +2279,10 @@ public nonisolated struct KeysSignRequest: Sendable {
   public var messageIsDigest: Bool = false
 
   public var signingAlgorithm: KeysSigningAlgorithm = .unspecified
+
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1776,6 +2318,10 @@ public nonisolated struct KeysVerifyRequest: Sendable {
 
   public var signingAlgorithm: KeysSigningAlgorithm = .unspecified
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1802,6 +2348,8 @@ public nonisolated struct KeysGetPublicKeyRequest: Sendable {
   // methods supported on all messages.
 
   public var keyID: String = String()
+
+  public var grantTokens: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1840,6 +2388,10 @@ public nonisolated struct KeysGenerateDataKeyPairRequest: Sendable {
   /// RSA or ECC.
   public var keyPairSpec: KeysKeySpec = .unspecified
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1861,6 +2413,8 @@ public nonisolated struct KeysGenerateDataKeyPairResponse: Sendable {
   public var publicKey: Data = Data()
 
   public var keyPairSpec: KeysKeySpec = .unspecified
+
+  public var keyMaterialID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1904,6 +2458,10 @@ public nonisolated struct KeysGenerateMacRequest: Sendable {
 
   public var macAlgorithm: KeysMacAlgorithm = .unspecified
 
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1935,6 +2493,10 @@ public nonisolated struct KeysVerifyMacRequest: Sendable {
   public var mac: Data = Data()
 
   public var macAlgorithm: KeysMacAlgorithm = .unspecified
+
+  public var grantTokens: [String] = []
+
+  public var dryRun: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2068,6 +2630,16 @@ public nonisolated struct KeysSynchronizeReplicasRequest: Sendable {
   /// Of what new ciphertext is made with from now on, where it is there.
   public var currentMaterialID: Data = Data()
 
+  /// The sender's key policy and state, for GetRelatedKeys.
+  public var policy: String = String()
+
+  public var keyState: KeysKeyState = .unspecified
+
+  public var origin: KeysKeyOrigin = .unspecified
+
+  /// IDs of all material that was ever imported into the primary, oldest first.
+  public var importedMaterialIds: [Data] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2084,6 +2656,11 @@ public nonisolated struct KeysSynchronizeReplicasResponse: Sendable {
   public var materialIds: [Data] = []
 
   public var primaryRegion: String = String()
+
+  /// The receiver's.
+  public var policy: String = String()
+
+  public var keyState: KeysKeyState = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2138,6 +2715,8 @@ public nonisolated struct KeysPromoteReplicaRequest: Sendable {
 
   /// As the primary's Region found for the replica's ARN.
   public var identityPoliciesAllow: Bool = false
+
+  public var origin: KeysKeyOrigin = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2196,6 +2775,11 @@ public nonisolated struct KeysTransferredKey: Sendable {
 
   public var primaryEpoch: UInt64 = 0
 
+  /// EXTERNAL: materials is empty; each Region imports the material of these IDs.
+  public var origin: KeysKeyOrigin = .unspecified
+
+  public var importedMaterialIds: [Data] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated struct MaterialDetails: Sendable {
@@ -2240,8 +2824,24 @@ nonisolated extension KeysMultiRegionKeyType: SwiftProtobuf._ProtoNameProviding 
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MULTI_REGION_KEY_TYPE_UNSPECIFIED\0\u{1}MULTI_REGION_KEY_TYPE_PRIMARY\0\u{1}MULTI_REGION_KEY_TYPE_REPLICA\0")
 }
 
+nonisolated extension KeysKeyOrigin: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KEY_ORIGIN_UNSPECIFIED\0\u{1}KEY_ORIGIN_AWS_KMS\0\u{1}KEY_ORIGIN_EXTERNAL\0")
+}
+
+nonisolated extension KeysExpirationModel: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EXPIRATION_MODEL_UNSPECIFIED\0\u{1}EXPIRATION_MODEL_KEY_MATERIAL_EXPIRES\0\u{1}EXPIRATION_MODEL_KEY_MATERIAL_DOES_NOT_EXPIRE\0")
+}
+
 nonisolated extension KeysRotationType: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ROTATION_TYPE_UNSPECIFIED\0\u{1}ROTATION_TYPE_AUTOMATIC\0\u{1}ROTATION_TYPE_ON_DEMAND\0")
+}
+
+nonisolated extension KeysWrappingAlgorithm: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0WRAPPING_ALGORITHM_UNSPECIFIED\0\u{1}WRAPPING_ALGORITHM_RSAES_OAEP_SHA_1\0\u{1}WRAPPING_ALGORITHM_RSAES_OAEP_SHA_256\0\u{1}WRAPPING_ALGORITHM_RSA_AES_KEY_WRAP_SHA_1\0\u{1}WRAPPING_ALGORITHM_RSA_AES_KEY_WRAP_SHA_256\0")
+}
+
+nonisolated extension KeysImportType: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0IMPORT_TYPE_UNSPECIFIED\0\u{1}IMPORT_TYPE_NEW_KEY_MATERIAL\0\u{1}IMPORT_TYPE_EXISTING_KEY_MATERIAL\0")
 }
 
 nonisolated extension KeysEncryptionAlgorithm: SwiftProtobuf._ProtoNameProviding {
@@ -2256,9 +2856,9 @@ nonisolated extension KeysMacAlgorithm: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MAC_ALGORITHM_UNSPECIFIED\0\u{1}MAC_ALGORITHM_HMAC_SHA_224\0\u{1}MAC_ALGORITHM_HMAC_SHA_256\0\u{1}MAC_ALGORITHM_HMAC_SHA_384\0\u{1}MAC_ALGORITHM_HMAC_SHA_512\0")
 }
 
-nonisolated extension KeysKeyMetadata: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".KeyMetadata"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}arn\0\u{3}account_id\0\u{3}created_at_us\0\u{1}description\0\u{3}key_spec\0\u{3}key_usage\0\u{3}key_state\0\u{3}deletion_at_us\0\u{3}multi_region\0\u{3}multi_region_key_type\0\u{3}primary_key\0\u{3}replica_keys\0\u{3}service_managed\0")
+nonisolated extension KeysDelegatedPrincipal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DelegatedPrincipal"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}principal_arn\0\u{3}role_arn\0\u{3}user_id\0\u{3}user_name\0\u{3}identity_policies\0\u{3}source_ip\0\u{3}via_service\0\u{3}multi_factor_authenticated\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2266,90 +2866,252 @@ nonisolated extension KeysKeyMetadata: SwiftProtobuf.Message, SwiftProtobuf._Mes
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.arn) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.accountID) }()
-      case 4: try { try decoder.decodeSingularInt64Field(value: &self.createdAtUs) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
-      case 6: try { try decoder.decodeSingularEnumField(value: &self.keySpec) }()
-      case 7: try { try decoder.decodeSingularEnumField(value: &self.keyUsage) }()
-      case 8: try { try decoder.decodeSingularEnumField(value: &self.keyState) }()
-      case 9: try { try decoder.decodeSingularInt64Field(value: &self.deletionAtUs) }()
-      case 10: try { try decoder.decodeSingularBoolField(value: &self.multiRegion) }()
-      case 11: try { try decoder.decodeSingularEnumField(value: &self.multiRegionKeyType) }()
-      case 12: try { try decoder.decodeSingularMessageField(value: &self._primaryKey) }()
-      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.replicaKeys) }()
-      case 14: try { try decoder.decodeSingularBoolField(value: &self.serviceManaged) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.principalArn) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.roleArn) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.userID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.userName) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.identityPolicies) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.sourceIp) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.viaService) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.multiFactorAuthenticated) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.keyID.isEmpty {
-      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    if !self.principalArn.isEmpty {
+      try visitor.visitSingularStringField(value: self.principalArn, fieldNumber: 1)
     }
-    if !self.arn.isEmpty {
-      try visitor.visitSingularStringField(value: self.arn, fieldNumber: 2)
+    if !self.roleArn.isEmpty {
+      try visitor.visitSingularStringField(value: self.roleArn, fieldNumber: 2)
     }
-    if !self.accountID.isEmpty {
-      try visitor.visitSingularStringField(value: self.accountID, fieldNumber: 3)
+    if !self.userID.isEmpty {
+      try visitor.visitSingularStringField(value: self.userID, fieldNumber: 3)
     }
-    if self.createdAtUs != 0 {
-      try visitor.visitSingularInt64Field(value: self.createdAtUs, fieldNumber: 4)
+    if !self.userName.isEmpty {
+      try visitor.visitSingularStringField(value: self.userName, fieldNumber: 4)
     }
-    if !self.description_p.isEmpty {
-      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 5)
+    if !self.identityPolicies.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.identityPolicies, fieldNumber: 5)
     }
-    if self.keySpec != .unspecified {
-      try visitor.visitSingularEnumField(value: self.keySpec, fieldNumber: 6)
+    if !self.sourceIp.isEmpty {
+      try visitor.visitSingularStringField(value: self.sourceIp, fieldNumber: 6)
     }
-    if self.keyUsage != .unspecified {
-      try visitor.visitSingularEnumField(value: self.keyUsage, fieldNumber: 7)
+    if !self.viaService.isEmpty {
+      try visitor.visitSingularStringField(value: self.viaService, fieldNumber: 7)
     }
-    if self.keyState != .unspecified {
-      try visitor.visitSingularEnumField(value: self.keyState, fieldNumber: 8)
+    if self.multiFactorAuthenticated != false {
+      try visitor.visitSingularBoolField(value: self.multiFactorAuthenticated, fieldNumber: 8)
     }
-    if self.deletionAtUs != 0 {
-      try visitor.visitSingularInt64Field(value: self.deletionAtUs, fieldNumber: 9)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysDelegatedPrincipal, rhs: KeysDelegatedPrincipal) -> Bool {
+    if lhs.principalArn != rhs.principalArn {return false}
+    if lhs.roleArn != rhs.roleArn {return false}
+    if lhs.userID != rhs.userID {return false}
+    if lhs.userName != rhs.userName {return false}
+    if lhs.identityPolicies != rhs.identityPolicies {return false}
+    if lhs.sourceIp != rhs.sourceIp {return false}
+    if lhs.viaService != rhs.viaService {return false}
+    if lhs.multiFactorAuthenticated != rhs.multiFactorAuthenticated {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysKeyMetadata: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".KeyMetadata"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}arn\0\u{3}account_id\0\u{3}created_at_us\0\u{1}description\0\u{3}key_spec\0\u{3}key_usage\0\u{3}key_state\0\u{3}deletion_at_us\0\u{3}multi_region\0\u{3}multi_region_key_type\0\u{3}primary_key\0\u{3}replica_keys\0\u{3}service_managed\0\u{1}origin\0\u{3}expiration_model\0\u{3}valid_to_us\0\u{3}pending_deletion_window_days\0\u{3}current_key_material_id\0")
+
+  fileprivate class _StorageClass {
+    var _keyID: String = String()
+    var _arn: String = String()
+    var _accountID: String = String()
+    var _createdAtUs: Int64 = 0
+    var _description_p: String = String()
+    var _keySpec: KeysKeySpec = .unspecified
+    var _keyUsage: KeysKeyUsage = .unspecified
+    var _keyState: KeysKeyState = .unspecified
+    var _deletionAtUs: Int64 = 0
+    var _multiRegion: Bool = false
+    var _multiRegionKeyType: KeysMultiRegionKeyType = .unspecified
+    var _primaryKey: KeysRegionalKey? = nil
+    var _replicaKeys: [KeysRegionalKey] = []
+    var _serviceManaged: Bool = false
+    var _origin: KeysKeyOrigin = .unspecified
+    var _expirationModel: KeysExpirationModel = .unspecified
+    var _validToUs: Int64 = 0
+    var _pendingDeletionWindowDays: UInt32 = 0
+    var _currentKeyMaterialID: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _keyID = source._keyID
+      _arn = source._arn
+      _accountID = source._accountID
+      _createdAtUs = source._createdAtUs
+      _description_p = source._description_p
+      _keySpec = source._keySpec
+      _keyUsage = source._keyUsage
+      _keyState = source._keyState
+      _deletionAtUs = source._deletionAtUs
+      _multiRegion = source._multiRegion
+      _multiRegionKeyType = source._multiRegionKeyType
+      _primaryKey = source._primaryKey
+      _replicaKeys = source._replicaKeys
+      _serviceManaged = source._serviceManaged
+      _origin = source._origin
+      _expirationModel = source._expirationModel
+      _validToUs = source._validToUs
+      _pendingDeletionWindowDays = source._pendingDeletionWindowDays
+      _currentKeyMaterialID = source._currentKeyMaterialID
     }
-    if self.multiRegion != false {
-      try visitor.visitSingularBoolField(value: self.multiRegion, fieldNumber: 10)
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
     }
-    if self.multiRegionKeyType != .unspecified {
-      try visitor.visitSingularEnumField(value: self.multiRegionKeyType, fieldNumber: 11)
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._keyID) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._arn) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._accountID) }()
+        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._createdAtUs) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._description_p) }()
+        case 6: try { try decoder.decodeSingularEnumField(value: &_storage._keySpec) }()
+        case 7: try { try decoder.decodeSingularEnumField(value: &_storage._keyUsage) }()
+        case 8: try { try decoder.decodeSingularEnumField(value: &_storage._keyState) }()
+        case 9: try { try decoder.decodeSingularInt64Field(value: &_storage._deletionAtUs) }()
+        case 10: try { try decoder.decodeSingularBoolField(value: &_storage._multiRegion) }()
+        case 11: try { try decoder.decodeSingularEnumField(value: &_storage._multiRegionKeyType) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._primaryKey) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._replicaKeys) }()
+        case 14: try { try decoder.decodeSingularBoolField(value: &_storage._serviceManaged) }()
+        case 15: try { try decoder.decodeSingularEnumField(value: &_storage._origin) }()
+        case 16: try { try decoder.decodeSingularEnumField(value: &_storage._expirationModel) }()
+        case 17: try { try decoder.decodeSingularInt64Field(value: &_storage._validToUs) }()
+        case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._pendingDeletionWindowDays) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._currentKeyMaterialID) }()
+        default: break
+        }
+      }
     }
-    try { if let v = self._primaryKey {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
-    } }()
-    if !self.replicaKeys.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.replicaKeys, fieldNumber: 13)
-    }
-    if self.serviceManaged != false {
-      try visitor.visitSingularBoolField(value: self.serviceManaged, fieldNumber: 14)
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._keyID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._keyID, fieldNumber: 1)
+      }
+      if !_storage._arn.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._arn, fieldNumber: 2)
+      }
+      if !_storage._accountID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._accountID, fieldNumber: 3)
+      }
+      if _storage._createdAtUs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._createdAtUs, fieldNumber: 4)
+      }
+      if !_storage._description_p.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._description_p, fieldNumber: 5)
+      }
+      if _storage._keySpec != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._keySpec, fieldNumber: 6)
+      }
+      if _storage._keyUsage != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._keyUsage, fieldNumber: 7)
+      }
+      if _storage._keyState != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._keyState, fieldNumber: 8)
+      }
+      if _storage._deletionAtUs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._deletionAtUs, fieldNumber: 9)
+      }
+      if _storage._multiRegion != false {
+        try visitor.visitSingularBoolField(value: _storage._multiRegion, fieldNumber: 10)
+      }
+      if _storage._multiRegionKeyType != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._multiRegionKeyType, fieldNumber: 11)
+      }
+      try { if let v = _storage._primaryKey {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      if !_storage._replicaKeys.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._replicaKeys, fieldNumber: 13)
+      }
+      if _storage._serviceManaged != false {
+        try visitor.visitSingularBoolField(value: _storage._serviceManaged, fieldNumber: 14)
+      }
+      if _storage._origin != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._origin, fieldNumber: 15)
+      }
+      if _storage._expirationModel != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._expirationModel, fieldNumber: 16)
+      }
+      if _storage._validToUs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._validToUs, fieldNumber: 17)
+      }
+      if _storage._pendingDeletionWindowDays != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._pendingDeletionWindowDays, fieldNumber: 18)
+      }
+      if !_storage._currentKeyMaterialID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._currentKeyMaterialID, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysKeyMetadata, rhs: KeysKeyMetadata) -> Bool {
-    if lhs.keyID != rhs.keyID {return false}
-    if lhs.arn != rhs.arn {return false}
-    if lhs.accountID != rhs.accountID {return false}
-    if lhs.createdAtUs != rhs.createdAtUs {return false}
-    if lhs.description_p != rhs.description_p {return false}
-    if lhs.keySpec != rhs.keySpec {return false}
-    if lhs.keyUsage != rhs.keyUsage {return false}
-    if lhs.keyState != rhs.keyState {return false}
-    if lhs.deletionAtUs != rhs.deletionAtUs {return false}
-    if lhs.multiRegion != rhs.multiRegion {return false}
-    if lhs.multiRegionKeyType != rhs.multiRegionKeyType {return false}
-    if lhs._primaryKey != rhs._primaryKey {return false}
-    if lhs.replicaKeys != rhs.replicaKeys {return false}
-    if lhs.serviceManaged != rhs.serviceManaged {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._keyID != rhs_storage._keyID {return false}
+        if _storage._arn != rhs_storage._arn {return false}
+        if _storage._accountID != rhs_storage._accountID {return false}
+        if _storage._createdAtUs != rhs_storage._createdAtUs {return false}
+        if _storage._description_p != rhs_storage._description_p {return false}
+        if _storage._keySpec != rhs_storage._keySpec {return false}
+        if _storage._keyUsage != rhs_storage._keyUsage {return false}
+        if _storage._keyState != rhs_storage._keyState {return false}
+        if _storage._deletionAtUs != rhs_storage._deletionAtUs {return false}
+        if _storage._multiRegion != rhs_storage._multiRegion {return false}
+        if _storage._multiRegionKeyType != rhs_storage._multiRegionKeyType {return false}
+        if _storage._primaryKey != rhs_storage._primaryKey {return false}
+        if _storage._replicaKeys != rhs_storage._replicaKeys {return false}
+        if _storage._serviceManaged != rhs_storage._serviceManaged {return false}
+        if _storage._origin != rhs_storage._origin {return false}
+        if _storage._expirationModel != rhs_storage._expirationModel {return false}
+        if _storage._validToUs != rhs_storage._validToUs {return false}
+        if _storage._pendingDeletionWindowDays != rhs_storage._pendingDeletionWindowDays {return false}
+        if _storage._currentKeyMaterialID != rhs_storage._currentKeyMaterialID {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2392,7 +3154,7 @@ nonisolated extension KeysRegionalKey: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension KeysCreateKeyRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateKeyRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_spec\0\u{3}key_usage\0\u{3}multi_region\0\u{1}description\0\u{1}policy\0\u{3}bypass_policy_lockout_safety_check\0\u{3}service_managed\0\u{1}tags\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_spec\0\u{3}key_usage\0\u{3}multi_region\0\u{1}description\0\u{1}policy\0\u{3}bypass_policy_lockout_safety_check\0\u{3}service_managed\0\u{1}tags\0\u{1}origin\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2408,6 +3170,7 @@ nonisolated extension KeysCreateKeyRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 6: try { try decoder.decodeSingularBoolField(value: &self.bypassPolicyLockoutSafetyCheck) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.serviceManaged) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.origin) }()
       default: break
       }
     }
@@ -2438,6 +3201,9 @@ nonisolated extension KeysCreateKeyRequest: SwiftProtobuf.Message, SwiftProtobuf
     if !self.tags.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.tags, fieldNumber: 8)
     }
+    if self.origin != .unspecified {
+      try visitor.visitSingularEnumField(value: self.origin, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2450,6 +3216,7 @@ nonisolated extension KeysCreateKeyRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.bypassPolicyLockoutSafetyCheck != rhs.bypassPolicyLockoutSafetyCheck {return false}
     if lhs.serviceManaged != rhs.serviceManaged {return false}
     if lhs.tags != rhs.tags {return false}
+    if lhs.origin != rhs.origin {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2526,7 +3293,7 @@ nonisolated extension KeysTag: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
 nonisolated extension KeysDescribeKeyRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DescribeKeyRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grant_tokens\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2535,6 +3302,7 @@ nonisolated extension KeysDescribeKeyRequest: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
       default: break
       }
     }
@@ -2544,11 +3312,15 @@ nonisolated extension KeysDescribeKeyRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysDescribeKeyRequest, rhs: KeysDescribeKeyRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3118,7 +3890,7 @@ nonisolated extension KeysDeleteAliasResponse: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysListAliasesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListAliasesRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}page_size\0\u{3}page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3127,6 +3899,8 @@ nonisolated extension KeysListAliasesRequest: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       default: break
       }
     }
@@ -3136,11 +3910,19 @@ nonisolated extension KeysListAliasesRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
     }
+    if self.pageSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pageSize, fieldNumber: 2)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListAliasesRequest, rhs: KeysListAliasesRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3148,7 +3930,7 @@ nonisolated extension KeysListAliasesRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension KeysListAliasesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListAliasesResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}aliases\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}aliases\0\u{3}next_page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3157,6 +3939,7 @@ nonisolated extension KeysListAliasesResponse: SwiftProtobuf.Message, SwiftProto
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.aliases) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
       default: break
       }
     }
@@ -3166,11 +3949,15 @@ nonisolated extension KeysListAliasesResponse: SwiftProtobuf.Message, SwiftProto
     if !self.aliases.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.aliases, fieldNumber: 1)
     }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListAliasesResponse, rhs: KeysListAliasesResponse) -> Bool {
     if lhs.aliases != rhs.aliases {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3178,7 +3965,7 @@ nonisolated extension KeysListAliasesResponse: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysListAliasesResponse.Alias: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = KeysListAliasesResponse.protoMessageName + ".Alias"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}alias_name\0\u{3}target_key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}alias_name\0\u{3}target_key_id\0\u{3}alias_arn\0\u{3}created_at_us\0\u{3}updated_at_us\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3188,6 +3975,9 @@ nonisolated extension KeysListAliasesResponse.Alias: SwiftProtobuf.Message, Swif
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.aliasName) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.targetKeyID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.aliasArn) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.createdAtUs) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.updatedAtUs) }()
       default: break
       }
     }
@@ -3200,12 +3990,24 @@ nonisolated extension KeysListAliasesResponse.Alias: SwiftProtobuf.Message, Swif
     if !self.targetKeyID.isEmpty {
       try visitor.visitSingularStringField(value: self.targetKeyID, fieldNumber: 2)
     }
+    if !self.aliasArn.isEmpty {
+      try visitor.visitSingularStringField(value: self.aliasArn, fieldNumber: 3)
+    }
+    if self.createdAtUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdAtUs, fieldNumber: 4)
+    }
+    if self.updatedAtUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.updatedAtUs, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListAliasesResponse.Alias, rhs: KeysListAliasesResponse.Alias) -> Bool {
     if lhs.aliasName != rhs.aliasName {return false}
     if lhs.targetKeyID != rhs.targetKeyID {return false}
+    if lhs.aliasArn != rhs.aliasArn {return false}
+    if lhs.createdAtUs != rhs.createdAtUs {return false}
+    if lhs.updatedAtUs != rhs.updatedAtUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3268,7 +4070,7 @@ nonisolated extension KeysReplicateKeyRequest: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysReplicateKeyResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReplicateKeyResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}replica_key_metadata\0\u{3}replica_policy\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}replica_key_metadata\0\u{3}replica_policy\0\u{3}replica_tags\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3278,6 +4080,7 @@ nonisolated extension KeysReplicateKeyResponse: SwiftProtobuf.Message, SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._replicaKeyMetadata) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.replicaPolicy) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.replicaTags) }()
       default: break
       }
     }
@@ -3294,12 +4097,16 @@ nonisolated extension KeysReplicateKeyResponse: SwiftProtobuf.Message, SwiftProt
     if !self.replicaPolicy.isEmpty {
       try visitor.visitSingularStringField(value: self.replicaPolicy, fieldNumber: 2)
     }
+    if !self.replicaTags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.replicaTags, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysReplicateKeyResponse, rhs: KeysReplicateKeyResponse) -> Bool {
     if lhs._replicaKeyMetadata != rhs._replicaKeyMetadata {return false}
     if lhs.replicaPolicy != rhs.replicaPolicy {return false}
+    if lhs.replicaTags != rhs.replicaTags {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3772,7 +4579,7 @@ nonisolated extension KeysRotateKeyOnDemandResponse: SwiftProtobuf.Message, Swif
 
 nonisolated extension KeysListKeyRotationsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListKeyRotationsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}include_key_material\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}include_key_material\0\u{3}page_size\0\u{3}page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3782,6 +4589,8 @@ nonisolated extension KeysListKeyRotationsRequest: SwiftProtobuf.Message, SwiftP
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.includeKeyMaterial) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       default: break
       }
     }
@@ -3794,12 +4603,20 @@ nonisolated extension KeysListKeyRotationsRequest: SwiftProtobuf.Message, SwiftP
     if self.includeKeyMaterial != false {
       try visitor.visitSingularBoolField(value: self.includeKeyMaterial, fieldNumber: 2)
     }
+    if self.pageSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pageSize, fieldNumber: 3)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListKeyRotationsRequest, rhs: KeysListKeyRotationsRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
     if lhs.includeKeyMaterial != rhs.includeKeyMaterial {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3807,7 +4624,7 @@ nonisolated extension KeysListKeyRotationsRequest: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension KeysListKeyRotationsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListKeyRotationsResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rotations\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rotations\0\u{3}next_page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3816,6 +4633,7 @@ nonisolated extension KeysListKeyRotationsResponse: SwiftProtobuf.Message, Swift
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.rotations) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
       default: break
       }
     }
@@ -3825,11 +4643,15 @@ nonisolated extension KeysListKeyRotationsResponse: SwiftProtobuf.Message, Swift
     if !self.rotations.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.rotations, fieldNumber: 1)
     }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListKeyRotationsResponse, rhs: KeysListKeyRotationsResponse) -> Bool {
     if lhs.rotations != rhs.rotations {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3837,7 +4659,7 @@ nonisolated extension KeysListKeyRotationsResponse: SwiftProtobuf.Message, Swift
 
 nonisolated extension KeysListKeyRotationsResponse.Rotation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = KeysListKeyRotationsResponse.protoMessageName + ".Rotation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}key_material_id\0\u{3}rotated_at_us\0\u{3}rotation_type\0\u{1}current\0\u{1}pending\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}key_material_id\0\u{3}rotated_at_us\0\u{3}rotation_type\0\u{1}current\0\u{1}pending\0\u{1}imported\0\u{3}expiration_model\0\u{3}valid_to_us\0\u{3}key_material_description\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3851,6 +4673,10 @@ nonisolated extension KeysListKeyRotationsResponse.Rotation: SwiftProtobuf.Messa
       case 4: try { try decoder.decodeSingularEnumField(value: &self.rotationType) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.current) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.pending) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.imported) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.expirationModel) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.validToUs) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.keyMaterialDescription) }()
       default: break
       }
     }
@@ -3875,6 +4701,18 @@ nonisolated extension KeysListKeyRotationsResponse.Rotation: SwiftProtobuf.Messa
     if self.pending != false {
       try visitor.visitSingularBoolField(value: self.pending, fieldNumber: 6)
     }
+    if self.imported != false {
+      try visitor.visitSingularBoolField(value: self.imported, fieldNumber: 7)
+    }
+    if self.expirationModel != .unspecified {
+      try visitor.visitSingularEnumField(value: self.expirationModel, fieldNumber: 8)
+    }
+    if self.validToUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.validToUs, fieldNumber: 9)
+    }
+    if !self.keyMaterialDescription.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialDescription, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3885,6 +4723,10 @@ nonisolated extension KeysListKeyRotationsResponse.Rotation: SwiftProtobuf.Messa
     if lhs.rotationType != rhs.rotationType {return false}
     if lhs.current != rhs.current {return false}
     if lhs.pending != rhs.pending {return false}
+    if lhs.imported != rhs.imported {return false}
+    if lhs.expirationModel != rhs.expirationModel {return false}
+    if lhs.validToUs != rhs.validToUs {return false}
+    if lhs.keyMaterialDescription != rhs.keyMaterialDescription {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4000,7 +4842,7 @@ nonisolated extension KeysUntagResourceResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension KeysListResourceTagsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListResourceTagsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}page_size\0\u{3}page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4009,6 +4851,8 @@ nonisolated extension KeysListResourceTagsRequest: SwiftProtobuf.Message, SwiftP
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       default: break
       }
     }
@@ -4018,11 +4862,19 @@ nonisolated extension KeysListResourceTagsRequest: SwiftProtobuf.Message, SwiftP
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
     }
+    if self.pageSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pageSize, fieldNumber: 2)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListResourceTagsRequest, rhs: KeysListResourceTagsRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4030,7 +4882,7 @@ nonisolated extension KeysListResourceTagsRequest: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension KeysListResourceTagsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListResourceTagsResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tags\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tags\0\u{3}next_page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4039,6 +4891,7 @@ nonisolated extension KeysListResourceTagsResponse: SwiftProtobuf.Message, Swift
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
       default: break
       }
     }
@@ -4048,11 +4901,15 @@ nonisolated extension KeysListResourceTagsResponse: SwiftProtobuf.Message, Swift
     if !self.tags.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.tags, fieldNumber: 1)
     }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListResourceTagsResponse, rhs: KeysListResourceTagsResponse) -> Bool {
     if lhs.tags != rhs.tags {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4095,7 +4952,7 @@ nonisolated extension KeysGrantConstraints: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension KeysCreateGrantRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateGrantRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grantee_principal\0\u{3}retiring_principal\0\u{1}operations\0\u{1}constraints\0\u{1}name\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grantee_principal\0\u{3}retiring_principal\0\u{1}operations\0\u{1}constraints\0\u{1}name\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4109,6 +4966,8 @@ nonisolated extension KeysCreateGrantRequest: SwiftProtobuf.Message, SwiftProtob
       case 4: try { try decoder.decodeRepeatedStringField(value: &self.operations) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._constraints) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4137,6 +4996,12 @@ nonisolated extension KeysCreateGrantRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.name.isEmpty {
       try visitor.visitSingularStringField(value: self.name, fieldNumber: 6)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 7)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4147,6 +5012,8 @@ nonisolated extension KeysCreateGrantRequest: SwiftProtobuf.Message, SwiftProtob
     if lhs.operations != rhs.operations {return false}
     if lhs._constraints != rhs._constraints {return false}
     if lhs.name != rhs.name {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4189,7 +5056,7 @@ nonisolated extension KeysCreateGrantResponse: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysListGrantsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListGrantsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grant_id\0\u{3}grantee_principal\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grant_id\0\u{3}grantee_principal\0\u{3}page_size\0\u{3}page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4200,6 +5067,8 @@ nonisolated extension KeysListGrantsRequest: SwiftProtobuf.Message, SwiftProtobu
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.grantID) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.granteePrincipal) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       default: break
       }
     }
@@ -4215,6 +5084,12 @@ nonisolated extension KeysListGrantsRequest: SwiftProtobuf.Message, SwiftProtobu
     if !self.granteePrincipal.isEmpty {
       try visitor.visitSingularStringField(value: self.granteePrincipal, fieldNumber: 3)
     }
+    if self.pageSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pageSize, fieldNumber: 4)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4222,6 +5097,48 @@ nonisolated extension KeysListGrantsRequest: SwiftProtobuf.Message, SwiftProtobu
     if lhs.keyID != rhs.keyID {return false}
     if lhs.grantID != rhs.grantID {return false}
     if lhs.granteePrincipal != rhs.granteePrincipal {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysListRetirableGrantsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListRetirableGrantsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}retiring_principal\0\u{3}page_size\0\u{3}page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.retiringPrincipal) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.retiringPrincipal.isEmpty {
+      try visitor.visitSingularStringField(value: self.retiringPrincipal, fieldNumber: 1)
+    }
+    if self.pageSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pageSize, fieldNumber: 2)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysListRetirableGrantsRequest, rhs: KeysListRetirableGrantsRequest) -> Bool {
+    if lhs.retiringPrincipal != rhs.retiringPrincipal {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4229,7 +5146,7 @@ nonisolated extension KeysListGrantsRequest: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension KeysListGrantsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListGrantsResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grants\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grants\0\u{3}next_page_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4238,6 +5155,7 @@ nonisolated extension KeysListGrantsResponse: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.grants) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
       default: break
       }
     }
@@ -4247,11 +5165,15 @@ nonisolated extension KeysListGrantsResponse: SwiftProtobuf.Message, SwiftProtob
     if !self.grants.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.grants, fieldNumber: 1)
     }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysListGrantsResponse, rhs: KeysListGrantsResponse) -> Bool {
     if lhs.grants != rhs.grants {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4333,7 +5255,7 @@ nonisolated extension KeysListGrantsResponse.Grant: SwiftProtobuf.Message, Swift
 
 nonisolated extension KeysRetireGrantRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RetireGrantRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}grant_token\0\u{3}key_id\0\u{3}grant_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}grant_token\0\u{3}key_id\0\u{3}grant_id\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4344,6 +5266,7 @@ nonisolated extension KeysRetireGrantRequest: SwiftProtobuf.Message, SwiftProtob
       case 1: try { try decoder.decodeSingularStringField(value: &self.grantToken) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.grantID) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4359,6 +5282,9 @@ nonisolated extension KeysRetireGrantRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.grantID.isEmpty {
       try visitor.visitSingularStringField(value: self.grantID, fieldNumber: 3)
     }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4366,6 +5292,7 @@ nonisolated extension KeysRetireGrantRequest: SwiftProtobuf.Message, SwiftProtob
     if lhs.grantToken != rhs.grantToken {return false}
     if lhs.keyID != rhs.keyID {return false}
     if lhs.grantID != rhs.grantID {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4392,7 +5319,7 @@ nonisolated extension KeysRetireGrantResponse: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysRevokeGrantRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RevokeGrantRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grant_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grant_id\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4402,6 +5329,7 @@ nonisolated extension KeysRevokeGrantRequest: SwiftProtobuf.Message, SwiftProtob
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.grantID) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4414,12 +5342,16 @@ nonisolated extension KeysRevokeGrantRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.grantID.isEmpty {
       try visitor.visitSingularStringField(value: self.grantID, fieldNumber: 2)
     }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysRevokeGrantRequest, rhs: KeysRevokeGrantRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
     if lhs.grantID != rhs.grantID {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4444,8 +5376,263 @@ nonisolated extension KeysRevokeGrantResponse: SwiftProtobuf.Message, SwiftProto
   }
 }
 
-nonisolated extension KeysGetUsageRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".GetUsageRequest"
+nonisolated extension KeysGetParametersForImportRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetParametersForImportRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}wrapping_algorithm\0\u{3}wrapping_key_spec\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.wrappingAlgorithm) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.wrappingKeySpec) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if self.wrappingAlgorithm != .unspecified {
+      try visitor.visitSingularEnumField(value: self.wrappingAlgorithm, fieldNumber: 2)
+    }
+    if self.wrappingKeySpec != .unspecified {
+      try visitor.visitSingularEnumField(value: self.wrappingKeySpec, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGetParametersForImportRequest, rhs: KeysGetParametersForImportRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.wrappingAlgorithm != rhs.wrappingAlgorithm {return false}
+    if lhs.wrappingKeySpec != rhs.wrappingKeySpec {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGetParametersForImportResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetParametersForImportResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}import_token\0\u{3}public_key\0\u{3}valid_to_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.importToken) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.publicKey) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.validToUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.importToken.isEmpty {
+      try visitor.visitSingularBytesField(value: self.importToken, fieldNumber: 2)
+    }
+    if !self.publicKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.publicKey, fieldNumber: 3)
+    }
+    if self.validToUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.validToUs, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGetParametersForImportResponse, rhs: KeysGetParametersForImportResponse) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.importToken != rhs.importToken {return false}
+    if lhs.publicKey != rhs.publicKey {return false}
+    if lhs.validToUs != rhs.validToUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysImportKeyMaterialRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ImportKeyMaterialRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}import_token\0\u{3}encrypted_key_material\0\u{3}expiration_model\0\u{3}valid_to_us\0\u{3}import_type\0\u{3}key_material_description\0\u{3}key_material_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.importToken) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.encryptedKeyMaterial) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.expirationModel) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.validToUs) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.importType) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.keyMaterialDescription) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.importToken.isEmpty {
+      try visitor.visitSingularBytesField(value: self.importToken, fieldNumber: 2)
+    }
+    if !self.encryptedKeyMaterial.isEmpty {
+      try visitor.visitSingularBytesField(value: self.encryptedKeyMaterial, fieldNumber: 3)
+    }
+    if self.expirationModel != .unspecified {
+      try visitor.visitSingularEnumField(value: self.expirationModel, fieldNumber: 4)
+    }
+    if self.validToUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.validToUs, fieldNumber: 5)
+    }
+    if self.importType != .unspecified {
+      try visitor.visitSingularEnumField(value: self.importType, fieldNumber: 6)
+    }
+    if !self.keyMaterialDescription.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialDescription, fieldNumber: 7)
+    }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysImportKeyMaterialRequest, rhs: KeysImportKeyMaterialRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.importToken != rhs.importToken {return false}
+    if lhs.encryptedKeyMaterial != rhs.encryptedKeyMaterial {return false}
+    if lhs.expirationModel != rhs.expirationModel {return false}
+    if lhs.validToUs != rhs.validToUs {return false}
+    if lhs.importType != rhs.importType {return false}
+    if lhs.keyMaterialDescription != rhs.keyMaterialDescription {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysImportKeyMaterialResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ImportKeyMaterialResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}key_material_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysImportKeyMaterialResponse, rhs: KeysImportKeyMaterialResponse) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysDeleteImportedKeyMaterialRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteImportedKeyMaterialRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}key_material_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysDeleteImportedKeyMaterialRequest, rhs: KeysDeleteImportedKeyMaterialRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysDeleteImportedKeyMaterialResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteImportedKeyMaterialResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}key_material_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysDeleteImportedKeyMaterialResponse, rhs: KeysDeleteImportedKeyMaterialResponse) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGetRelatedKeysRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetRelatedKeysRequest"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -4467,8 +5654,128 @@ nonisolated extension KeysGetUsageRequest: SwiftProtobuf.Message, SwiftProtobuf.
     try unknownFields.traverse(visitor: &visitor)
   }
 
+  public static func ==(lhs: KeysGetRelatedKeysRequest, rhs: KeysGetRelatedKeysRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGetRelatedKeysResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetRelatedKeysResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}related_keys\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.relatedKeys) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.relatedKeys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.relatedKeys, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGetRelatedKeysResponse, rhs: KeysGetRelatedKeysResponse) -> Bool {
+    if lhs.relatedKeys != rhs.relatedKeys {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGetRelatedKeysResponse.RelatedKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = KeysGetRelatedKeysResponse.protoMessageName + ".RelatedKey"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}arn\0\u{1}region\0\u{1}primary\0\u{3}key_state\0\u{3}policy_differences\0\u{3}heard_of_at_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.arn) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.primary) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.keyState) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.policyDifferences) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.heardOfAtUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.arn.isEmpty {
+      try visitor.visitSingularStringField(value: self.arn, fieldNumber: 1)
+    }
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 2)
+    }
+    if self.primary != false {
+      try visitor.visitSingularBoolField(value: self.primary, fieldNumber: 3)
+    }
+    if self.keyState != .unspecified {
+      try visitor.visitSingularEnumField(value: self.keyState, fieldNumber: 4)
+    }
+    if !self.policyDifferences.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.policyDifferences, fieldNumber: 5)
+    }
+    if self.heardOfAtUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.heardOfAtUs, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysGetRelatedKeysResponse.RelatedKey, rhs: KeysGetRelatedKeysResponse.RelatedKey) -> Bool {
+    if lhs.arn != rhs.arn {return false}
+    if lhs.region != rhs.region {return false}
+    if lhs.primary != rhs.primary {return false}
+    if lhs.keyState != rhs.keyState {return false}
+    if lhs.policyDifferences != rhs.policyDifferences {return false}
+    if lhs.heardOfAtUs != rhs.heardOfAtUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysGetUsageRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetUsageRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}month\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.month) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if !self.month.isEmpty {
+      try visitor.visitSingularStringField(value: self.month, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
   public static func ==(lhs: KeysGetUsageRequest, rhs: KeysGetUsageRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.month != rhs.month {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4690,7 +5997,7 @@ nonisolated extension KeysCheckKeyAccessResponse.Denial: SwiftProtobuf.Message, 
 
 nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".EncryptRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}plaintext\0\u{3}encryption_context\0\u{3}encryption_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}plaintext\0\u{3}encryption_context\0\u{3}encryption_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4702,6 +6009,8 @@ nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
       case 2: try { try decoder.decodeSingularBytesField(value: &self.plaintext) }()
       case 3: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.encryptionAlgorithm) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4720,6 +6029,12 @@ nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if self.encryptionAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.encryptionAlgorithm, fieldNumber: 4)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 5)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4728,6 +6043,8 @@ nonisolated extension KeysEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.plaintext != rhs.plaintext {return false}
     if lhs.encryptionContext != rhs.encryptionContext {return false}
     if lhs.encryptionAlgorithm != rhs.encryptionAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4770,7 +6087,7 @@ nonisolated extension KeysEncryptResponse: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DecryptRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}encryption_context\0\u{3}key_id\0\u{3}encryption_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}encryption_context\0\u{3}key_id\0\u{3}encryption_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4782,6 +6099,8 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.encryptionAlgorithm) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4800,6 +6119,12 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if self.encryptionAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.encryptionAlgorithm, fieldNumber: 4)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 5)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4808,6 +6133,8 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.encryptionContext != rhs.encryptionContext {return false}
     if lhs.keyID != rhs.keyID {return false}
     if lhs.encryptionAlgorithm != rhs.encryptionAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4815,7 +6142,7 @@ nonisolated extension KeysDecryptRequest: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension KeysDecryptResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DecryptResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}plaintext\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}plaintext\0\u{3}key_id\0\u{3}key_material_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4825,6 +6152,7 @@ nonisolated extension KeysDecryptResponse: SwiftProtobuf.Message, SwiftProtobuf.
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.plaintext) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
       default: break
       }
     }
@@ -4837,12 +6165,16 @@ nonisolated extension KeysDecryptResponse: SwiftProtobuf.Message, SwiftProtobuf.
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 2)
     }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysDecryptResponse, rhs: KeysDecryptResponse) -> Bool {
     if lhs.plaintext != rhs.plaintext {return false}
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4850,7 +6182,7 @@ nonisolated extension KeysDecryptResponse: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReEncryptRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}source_encryption_context\0\u{3}destination_key_id\0\u{3}destination_encryption_context\0\u{3}source_key_id\0\u{3}source_encryption_algorithm\0\u{3}destination_encryption_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}source_encryption_context\0\u{3}destination_key_id\0\u{3}destination_encryption_context\0\u{3}source_key_id\0\u{3}source_encryption_algorithm\0\u{3}destination_encryption_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4865,6 +6197,8 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 5: try { try decoder.decodeSingularStringField(value: &self.sourceKeyID) }()
       case 6: try { try decoder.decodeSingularEnumField(value: &self.sourceEncryptionAlgorithm) }()
       case 7: try { try decoder.decodeSingularEnumField(value: &self.destinationEncryptionAlgorithm) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4892,6 +6226,12 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
     if self.destinationEncryptionAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.destinationEncryptionAlgorithm, fieldNumber: 7)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 8)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4903,6 +6243,8 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.sourceKeyID != rhs.sourceKeyID {return false}
     if lhs.sourceEncryptionAlgorithm != rhs.sourceEncryptionAlgorithm {return false}
     if lhs.destinationEncryptionAlgorithm != rhs.destinationEncryptionAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4910,7 +6252,7 @@ nonisolated extension KeysReEncryptRequest: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension KeysReEncryptResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReEncryptResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}source_key_id\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}source_key_id\0\u{3}key_id\0\u{3}source_key_material_id\0\u{3}destination_key_material_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4921,6 +6263,8 @@ nonisolated extension KeysReEncryptResponse: SwiftProtobuf.Message, SwiftProtobu
       case 1: try { try decoder.decodeSingularBytesField(value: &self.ciphertextBlob) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.sourceKeyID) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.sourceKeyMaterialID) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.destinationKeyMaterialID) }()
       default: break
       }
     }
@@ -4936,6 +6280,12 @@ nonisolated extension KeysReEncryptResponse: SwiftProtobuf.Message, SwiftProtobu
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 3)
     }
+    if !self.sourceKeyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.sourceKeyMaterialID, fieldNumber: 4)
+    }
+    if !self.destinationKeyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.destinationKeyMaterialID, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4943,6 +6293,8 @@ nonisolated extension KeysReEncryptResponse: SwiftProtobuf.Message, SwiftProtobu
     if lhs.ciphertextBlob != rhs.ciphertextBlob {return false}
     if lhs.sourceKeyID != rhs.sourceKeyID {return false}
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.sourceKeyMaterialID != rhs.sourceKeyMaterialID {return false}
+    if lhs.destinationKeyMaterialID != rhs.destinationKeyMaterialID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4950,7 +6302,7 @@ nonisolated extension KeysReEncryptResponse: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension KeysGenerateDataKeyRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}number_of_bytes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}number_of_bytes\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4961,6 +6313,8 @@ nonisolated extension KeysGenerateDataKeyRequest: SwiftProtobuf.Message, SwiftPr
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.numberOfBytes) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -4976,6 +6330,12 @@ nonisolated extension KeysGenerateDataKeyRequest: SwiftProtobuf.Message, SwiftPr
     if self.numberOfBytes != 0 {
       try visitor.visitSingularUInt32Field(value: self.numberOfBytes, fieldNumber: 3)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 4)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4983,6 +6343,8 @@ nonisolated extension KeysGenerateDataKeyRequest: SwiftProtobuf.Message, SwiftPr
     if lhs.keyID != rhs.keyID {return false}
     if lhs.encryptionContext != rhs.encryptionContext {return false}
     if lhs.numberOfBytes != rhs.numberOfBytes {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4990,7 +6352,7 @@ nonisolated extension KeysGenerateDataKeyRequest: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension KeysGenerateDataKeyResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}plaintext\0\u{3}ciphertext_blob\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}plaintext\0\u{3}ciphertext_blob\0\u{3}key_id\0\u{3}key_material_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5001,6 +6363,7 @@ nonisolated extension KeysGenerateDataKeyResponse: SwiftProtobuf.Message, SwiftP
       case 1: try { try decoder.decodeSingularBytesField(value: &self.plaintext) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.ciphertextBlob) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
       default: break
       }
     }
@@ -5016,6 +6379,9 @@ nonisolated extension KeysGenerateDataKeyResponse: SwiftProtobuf.Message, SwiftP
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 3)
     }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5023,6 +6389,7 @@ nonisolated extension KeysGenerateDataKeyResponse: SwiftProtobuf.Message, SwiftP
     if lhs.plaintext != rhs.plaintext {return false}
     if lhs.ciphertextBlob != rhs.ciphertextBlob {return false}
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5030,7 +6397,7 @@ nonisolated extension KeysGenerateDataKeyResponse: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension KeysGenerateDataKeyWithoutPlaintextRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyWithoutPlaintextRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}number_of_bytes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}number_of_bytes\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5041,6 +6408,8 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextRequest: SwiftProtobuf.
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.numberOfBytes) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -5056,6 +6425,12 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextRequest: SwiftProtobuf.
     if self.numberOfBytes != 0 {
       try visitor.visitSingularUInt32Field(value: self.numberOfBytes, fieldNumber: 3)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 4)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5063,6 +6438,8 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextRequest: SwiftProtobuf.
     if lhs.keyID != rhs.keyID {return false}
     if lhs.encryptionContext != rhs.encryptionContext {return false}
     if lhs.numberOfBytes != rhs.numberOfBytes {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5070,7 +6447,7 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextRequest: SwiftProtobuf.
 
 nonisolated extension KeysGenerateDataKeyWithoutPlaintextResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyWithoutPlaintextResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ciphertext_blob\0\u{3}key_id\0\u{3}key_material_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5080,6 +6457,7 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextResponse: SwiftProtobuf
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.ciphertextBlob) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
       default: break
       }
     }
@@ -5092,12 +6470,16 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextResponse: SwiftProtobuf
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 2)
     }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysGenerateDataKeyWithoutPlaintextResponse, rhs: KeysGenerateDataKeyWithoutPlaintextResponse) -> Bool {
     if lhs.ciphertextBlob != rhs.ciphertextBlob {return false}
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5105,7 +6487,7 @@ nonisolated extension KeysGenerateDataKeyWithoutPlaintextResponse: SwiftProtobuf
 
 nonisolated extension KeysSignRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SignRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}message_is_digest\0\u{3}signing_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}message_is_digest\0\u{3}signing_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5117,6 +6499,8 @@ nonisolated extension KeysSignRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 2: try { try decoder.decodeSingularBytesField(value: &self.message) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.messageIsDigest) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.signingAlgorithm) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -5135,6 +6519,12 @@ nonisolated extension KeysSignRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.signingAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.signingAlgorithm, fieldNumber: 4)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 5)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5143,6 +6533,8 @@ nonisolated extension KeysSignRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.message != rhs.message {return false}
     if lhs.messageIsDigest != rhs.messageIsDigest {return false}
     if lhs.signingAlgorithm != rhs.signingAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5185,7 +6577,7 @@ nonisolated extension KeysSignResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension KeysVerifyRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".VerifyRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}message_is_digest\0\u{1}signature\0\u{3}signing_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}message_is_digest\0\u{1}signature\0\u{3}signing_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5198,6 +6590,8 @@ nonisolated extension KeysVerifyRequest: SwiftProtobuf.Message, SwiftProtobuf._M
       case 3: try { try decoder.decodeSingularBoolField(value: &self.messageIsDigest) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
       case 5: try { try decoder.decodeSingularEnumField(value: &self.signingAlgorithm) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -5219,6 +6613,12 @@ nonisolated extension KeysVerifyRequest: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.signingAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.signingAlgorithm, fieldNumber: 5)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 6)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5228,6 +6628,8 @@ nonisolated extension KeysVerifyRequest: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.messageIsDigest != rhs.messageIsDigest {return false}
     if lhs.signature != rhs.signature {return false}
     if lhs.signingAlgorithm != rhs.signingAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5270,7 +6672,7 @@ nonisolated extension KeysVerifyResponse: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension KeysGetPublicKeyRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetPublicKeyRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}grant_tokens\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5279,6 +6681,7 @@ nonisolated extension KeysGetPublicKeyRequest: SwiftProtobuf.Message, SwiftProto
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
       default: break
       }
     }
@@ -5288,11 +6691,15 @@ nonisolated extension KeysGetPublicKeyRequest: SwiftProtobuf.Message, SwiftProto
     if !self.keyID.isEmpty {
       try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysGetPublicKeyRequest, rhs: KeysGetPublicKeyRequest) -> Bool {
     if lhs.keyID != rhs.keyID {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5345,7 +6752,7 @@ nonisolated extension KeysGetPublicKeyResponse: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension KeysGenerateDataKeyPairRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyPairRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}key_pair_spec\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}encryption_context\0\u{3}key_pair_spec\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5356,6 +6763,8 @@ nonisolated extension KeysGenerateDataKeyPairRequest: SwiftProtobuf.Message, Swi
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.encryptionContext) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.keyPairSpec) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -5371,6 +6780,12 @@ nonisolated extension KeysGenerateDataKeyPairRequest: SwiftProtobuf.Message, Swi
     if self.keyPairSpec != .unspecified {
       try visitor.visitSingularEnumField(value: self.keyPairSpec, fieldNumber: 3)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 4)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5378,6 +6793,8 @@ nonisolated extension KeysGenerateDataKeyPairRequest: SwiftProtobuf.Message, Swi
     if lhs.keyID != rhs.keyID {return false}
     if lhs.encryptionContext != rhs.encryptionContext {return false}
     if lhs.keyPairSpec != rhs.keyPairSpec {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5385,7 +6802,7 @@ nonisolated extension KeysGenerateDataKeyPairRequest: SwiftProtobuf.Message, Swi
 
 nonisolated extension KeysGenerateDataKeyPairResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateDataKeyPairResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}private_key_plaintext\0\u{3}private_key_ciphertext_blob\0\u{3}public_key\0\u{3}key_pair_spec\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}private_key_plaintext\0\u{3}private_key_ciphertext_blob\0\u{3}public_key\0\u{3}key_pair_spec\0\u{3}key_material_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5398,6 +6815,7 @@ nonisolated extension KeysGenerateDataKeyPairResponse: SwiftProtobuf.Message, Sw
       case 3: try { try decoder.decodeSingularBytesField(value: &self.privateKeyCiphertextBlob) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.publicKey) }()
       case 5: try { try decoder.decodeSingularEnumField(value: &self.keyPairSpec) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.keyMaterialID) }()
       default: break
       }
     }
@@ -5419,6 +6837,9 @@ nonisolated extension KeysGenerateDataKeyPairResponse: SwiftProtobuf.Message, Sw
     if self.keyPairSpec != .unspecified {
       try visitor.visitSingularEnumField(value: self.keyPairSpec, fieldNumber: 5)
     }
+    if !self.keyMaterialID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyMaterialID, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5428,6 +6849,7 @@ nonisolated extension KeysGenerateDataKeyPairResponse: SwiftProtobuf.Message, Sw
     if lhs.privateKeyCiphertextBlob != rhs.privateKeyCiphertextBlob {return false}
     if lhs.publicKey != rhs.publicKey {return false}
     if lhs.keyPairSpec != rhs.keyPairSpec {return false}
+    if lhs.keyMaterialID != rhs.keyMaterialID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5495,7 +6917,7 @@ nonisolated extension KeysGenerateRandomResponse: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension KeysGenerateMacRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateMacRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}mac_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{3}mac_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5506,6 +6928,8 @@ nonisolated extension KeysGenerateMacRequest: SwiftProtobuf.Message, SwiftProtob
       case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.message) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.macAlgorithm) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -5521,6 +6945,12 @@ nonisolated extension KeysGenerateMacRequest: SwiftProtobuf.Message, SwiftProtob
     if self.macAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.macAlgorithm, fieldNumber: 3)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 4)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5528,6 +6958,8 @@ nonisolated extension KeysGenerateMacRequest: SwiftProtobuf.Message, SwiftProtob
     if lhs.keyID != rhs.keyID {return false}
     if lhs.message != rhs.message {return false}
     if lhs.macAlgorithm != rhs.macAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5570,7 +7002,7 @@ nonisolated extension KeysGenerateMacResponse: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension KeysVerifyMacRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".VerifyMacRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{1}mac\0\u{3}mac_algorithm\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}message\0\u{1}mac\0\u{3}mac_algorithm\0\u{3}grant_tokens\0\u{3}dry_run\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5582,6 +7014,8 @@ nonisolated extension KeysVerifyMacRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 2: try { try decoder.decodeSingularBytesField(value: &self.message) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.mac) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.macAlgorithm) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.grantTokens) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -5600,6 +7034,12 @@ nonisolated extension KeysVerifyMacRequest: SwiftProtobuf.Message, SwiftProtobuf
     if self.macAlgorithm != .unspecified {
       try visitor.visitSingularEnumField(value: self.macAlgorithm, fieldNumber: 4)
     }
+    if !self.grantTokens.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.grantTokens, fieldNumber: 5)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5608,6 +7048,8 @@ nonisolated extension KeysVerifyMacRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.message != rhs.message {return false}
     if lhs.mac != rhs.mac {return false}
     if lhs.macAlgorithm != rhs.macAlgorithm {return false}
+    if lhs.grantTokens != rhs.grantTokens {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5829,7 +7271,7 @@ nonisolated extension KeysImportReplicaResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SynchronizeReplicasRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}primary_region\0\u{3}replica_regions\0\u{3}replica_deleted\0\u{3}primary_epoch\0\u{1}rotation\0\u{3}current_material_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}primary_region\0\u{3}replica_regions\0\u{3}replica_deleted\0\u{3}primary_epoch\0\u{1}rotation\0\u{3}current_material_id\0\u{1}policy\0\u{3}key_state\0\u{1}origin\0\u{3}imported_material_ids\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5844,6 +7286,10 @@ nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, Swi
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.primaryEpoch) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._rotation) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.currentMaterialID) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.policy) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.keyState) }()
+      case 10: try { try decoder.decodeSingularEnumField(value: &self.origin) }()
+      case 11: try { try decoder.decodeRepeatedBytesField(value: &self.importedMaterialIds) }()
       default: break
       }
     }
@@ -5875,6 +7321,18 @@ nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, Swi
     if !self.currentMaterialID.isEmpty {
       try visitor.visitSingularBytesField(value: self.currentMaterialID, fieldNumber: 7)
     }
+    if !self.policy.isEmpty {
+      try visitor.visitSingularStringField(value: self.policy, fieldNumber: 8)
+    }
+    if self.keyState != .unspecified {
+      try visitor.visitSingularEnumField(value: self.keyState, fieldNumber: 9)
+    }
+    if self.origin != .unspecified {
+      try visitor.visitSingularEnumField(value: self.origin, fieldNumber: 10)
+    }
+    if !self.importedMaterialIds.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.importedMaterialIds, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5886,6 +7344,10 @@ nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, Swi
     if lhs.primaryEpoch != rhs.primaryEpoch {return false}
     if lhs._rotation != rhs._rotation {return false}
     if lhs.currentMaterialID != rhs.currentMaterialID {return false}
+    if lhs.policy != rhs.policy {return false}
+    if lhs.keyState != rhs.keyState {return false}
+    if lhs.origin != rhs.origin {return false}
+    if lhs.importedMaterialIds != rhs.importedMaterialIds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5893,7 +7355,7 @@ nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, Swi
 
 nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SynchronizeReplicasResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}material_ids\0\u{3}primary_region\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}material_ids\0\u{3}primary_region\0\u{1}policy\0\u{3}key_state\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5903,6 +7365,8 @@ nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, Sw
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedBytesField(value: &self.materialIds) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.policy) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.keyState) }()
       default: break
       }
     }
@@ -5915,12 +7379,20 @@ nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, Sw
     if !self.primaryRegion.isEmpty {
       try visitor.visitSingularStringField(value: self.primaryRegion, fieldNumber: 2)
     }
+    if !self.policy.isEmpty {
+      try visitor.visitSingularStringField(value: self.policy, fieldNumber: 3)
+    }
+    if self.keyState != .unspecified {
+      try visitor.visitSingularEnumField(value: self.keyState, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysSynchronizeReplicasResponse, rhs: KeysSynchronizeReplicasResponse) -> Bool {
     if lhs.materialIds != rhs.materialIds {return false}
     if lhs.primaryRegion != rhs.primaryRegion {return false}
+    if lhs.policy != rhs.policy {return false}
+    if lhs.keyState != rhs.keyState {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5968,7 +7440,7 @@ nonisolated extension KeysKeyRotation: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension KeysPromoteReplicaRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PromoteReplicaRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}primary_epoch\0\u{3}replica_regions\0\u{3}material_ids\0\u{1}rotation\0\u{3}principal_arn\0\u{3}role_arn\0\u{3}identity_policies_allow\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}primary_epoch\0\u{3}replica_regions\0\u{3}material_ids\0\u{1}rotation\0\u{3}principal_arn\0\u{3}role_arn\0\u{3}identity_policies_allow\0\u{1}origin\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5984,6 +7456,7 @@ nonisolated extension KeysPromoteReplicaRequest: SwiftProtobuf.Message, SwiftPro
       case 6: try { try decoder.decodeSingularStringField(value: &self.principalArn) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.roleArn) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.identityPoliciesAllow) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.origin) }()
       default: break
       }
     }
@@ -6018,6 +7491,9 @@ nonisolated extension KeysPromoteReplicaRequest: SwiftProtobuf.Message, SwiftPro
     if self.identityPoliciesAllow != false {
       try visitor.visitSingularBoolField(value: self.identityPoliciesAllow, fieldNumber: 8)
     }
+    if self.origin != .unspecified {
+      try visitor.visitSingularEnumField(value: self.origin, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6030,6 +7506,7 @@ nonisolated extension KeysPromoteReplicaRequest: SwiftProtobuf.Message, SwiftPro
     if lhs.principalArn != rhs.principalArn {return false}
     if lhs.roleArn != rhs.roleArn {return false}
     if lhs.identityPoliciesAllow != rhs.identityPoliciesAllow {return false}
+    if lhs.origin != rhs.origin {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6056,7 +7533,7 @@ nonisolated extension KeysPromoteReplicaResponse: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension KeysTransferredKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TransferredKey"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}account_id\0\u{3}key_spec\0\u{3}key_usage\0\u{3}primary_region\0\u{3}replica_regions\0\u{1}materials\0\u{3}service_managed\0\u{3}created_at_us\0\u{3}material_details\0\u{1}rotation\0\u{3}primary_epoch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{3}account_id\0\u{3}key_spec\0\u{3}key_usage\0\u{3}primary_region\0\u{3}replica_regions\0\u{1}materials\0\u{3}service_managed\0\u{3}created_at_us\0\u{3}material_details\0\u{1}rotation\0\u{3}primary_epoch\0\u{1}origin\0\u{3}imported_material_ids\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6076,6 +7553,8 @@ nonisolated extension KeysTransferredKey: SwiftProtobuf.Message, SwiftProtobuf._
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.materialDetails) }()
       case 11: try { try decoder.decodeSingularMessageField(value: &self._rotation) }()
       case 12: try { try decoder.decodeSingularUInt64Field(value: &self.primaryEpoch) }()
+      case 13: try { try decoder.decodeSingularEnumField(value: &self.origin) }()
+      case 14: try { try decoder.decodeRepeatedBytesField(value: &self.importedMaterialIds) }()
       default: break
       }
     }
@@ -6122,6 +7601,12 @@ nonisolated extension KeysTransferredKey: SwiftProtobuf.Message, SwiftProtobuf._
     if self.primaryEpoch != 0 {
       try visitor.visitSingularUInt64Field(value: self.primaryEpoch, fieldNumber: 12)
     }
+    if self.origin != .unspecified {
+      try visitor.visitSingularEnumField(value: self.origin, fieldNumber: 13)
+    }
+    if !self.importedMaterialIds.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.importedMaterialIds, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6138,6 +7623,8 @@ nonisolated extension KeysTransferredKey: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.materialDetails != rhs.materialDetails {return false}
     if lhs._rotation != rhs._rotation {return false}
     if lhs.primaryEpoch != rhs.primaryEpoch {return false}
+    if lhs.origin != rhs.origin {return false}
+    if lhs.importedMaterialIds != rhs.importedMaterialIds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
