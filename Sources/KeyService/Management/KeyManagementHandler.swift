@@ -102,7 +102,7 @@ extension KeyManagementHandler {
         _ request: KeysCreateKeyRequest, _ context: ServerContext
     ) throws {
         guard request.serviceManaged,
-            context.peer != .service("coordinator", region: configuration.region)
+            context.peer != .service(name: "coordinator", region: configuration.region)
         else { return }
         throw RPCError.accessDenied(
             "\(context.peer)", "kms:CreateKey",
