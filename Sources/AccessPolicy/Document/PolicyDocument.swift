@@ -17,6 +17,7 @@ package struct PolicyDocument: Sendable {
 
     /// `Id`, when the document has one.
     package let id: String?
+    let version: String
     let statements: [PolicyStatement]
     let source: [JSONValue]
     let denies: [PolicyStatement]
@@ -40,7 +41,7 @@ package struct PolicyDocument: Sendable {
         if let unknown = members.keys.filter({ !known.contains($0) }).min() {
             throw PolicyError(path: unknown, message: "there is no such element in a policy")
         }
-        let version = try Self.version(members["Version"])
+        version = try Self.version(members["Version"])
         id = try members["Id"].map { value in
             guard case .string(let text) = value else {
                 throw PolicyError(path: "Id", message: "expected a string, found \(value.kind)")
