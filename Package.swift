@@ -135,8 +135,9 @@ let package = Package(
         .target(
             name: "PortalService",
             dependencies: [
-                "SAML", "SCIM", "ReplicatedState", "ServiceKit", "Contracts", "RPC", "Cryptography",
-                asyncHTTPClient, hummingbird, hummingbirdHTTP2, hummingbirdTLS, jwt, logging,
+                "AccessPolicy", "SAML", "SCIM", "ReplicatedState", "ServiceKit", "Contracts", "RPC",
+                "Cryptography", asyncHTTPClient, hummingbird, hummingbirdHTTP2, hummingbirdTLS, jwt,
+                logging,
                 metrics, mustache, nioCore, nioSSL, protobuf, swiftCrypto,
             ],
             resources: [.copy("Resources")],
@@ -279,7 +280,8 @@ let package = Package(
         .testTarget(
             name: "PortalServiceTests",
             dependencies: [
-                "PortalService", "SAML", "SCIM", "Contracts", "RPC", "ServiceKit", hummingbird,
+                "PortalService", "AccessPolicy", "SAML", "SCIM", "Contracts", "RPC", "ServiceKit",
+                hummingbird,
                 hummingbirdTesting, jwt, protobuf,
             ],
             swiftSettings: strict),

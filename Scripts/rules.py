@@ -35,11 +35,11 @@ OWNED = {
     "GRDB": {"ReplicationLog", "KeyService", "CoordinatorService"},
     "SAML": {"PortalService", "portolan"},
     "SCIM": {"PortalService"},
-    "AccessPolicy": {"KeyService", "portolan"},
+    "AccessPolicy": {"KeyService", "PortalService", "portolan"},
     "ReplicationLog": {"CoordinatorService"},
 }
 # The key service's material and the log's bytes stay where they belong.
-FORBIDDEN = {"PortalService": {"GRDB", "ReplicationLog", "AccessPolicy"},
+FORBIDDEN = {"PortalService": {"GRDB", "ReplicationLog"},
              "CoordinatorService": {"ReplicatedState"}}
 
 IMPORT = re.compile(

@@ -42,6 +42,7 @@ package struct PortalModule: ServiceModule {
                 permissions: PermissionsClient(channel(.permission)),
                 coordinator: clients.instance, trailClient: TrailClient(coordinator),
                 cryptography: clients.cryptography,
+                keyManagement: KeysKeyManagementClient(channel(.keys)),
                 trail: CoordinatorTrailRecorder(channel: coordinator), sessions: sessions,
                 scimTokens: scimTokens, assertionGate: SAMLGate(), now: { Date() },
                 logger: logger))
@@ -81,6 +82,10 @@ package struct PortalModule: ServiceModule {
         ).register(in: &methods)
         ScimTokenAdministration(
             desk: features.scimDesk, configuration: features.services.configuration
+        ).register(in: &methods)
+        OperatorCredentials(
+            issuer: features.issuer, instance: features.services.instance,
+            configuration: features.services.configuration
         ).register(in: &methods)
         return methods
     }

@@ -35,7 +35,10 @@ struct Portolan: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "Sign-in and audit",
-                subcommands: [ScimTokenCommand.self, SessionCommand.self, TrailCommand.self]),
+                subcommands: [
+                    ScimTokenCommand.self, SessionCommand.self, CredentialsCommand.self,
+                    TrailCommand.self,
+                ]),
         ])
 
     /// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration.

@@ -40,6 +40,34 @@ struct TrailServiceTests {
         await world.end()
     }
 
+    @Test("an assumed role is recorded with its session and the role behind it")
+    func assumedRole() async throws {
+        let world = try await World([World.primary])
+        let client = try world.trail()
+        var used = event("CreateKey")
+        used.actor.type = "AssumedRole"
+        used.actor.principalID = "AROAEXAMPLE:ada@example.com"
+        used.actor.accountID = "210000000001"
+        used.actor.arn = "arn:aws:sts::210000000001:assumed-role/Admin/ada@example.com"
+        used.actor.accessKeyID = "ASIAEXAMPLE"
+        used.actor.sessionIssuerArn = "arn:aws:iam::210000000001:role/aws-reserved/Admin"
+        used.actor.sessionCreatedAtUs = 1_770_114_030_000_000
+        _ = try await client.record(.with { $0.events = [used] })
+        let recorded = try #require(try await client.lookUp(.init()).events.first)
+        let object = try JSONSerialization.jsonObject(with: Data(recorded.cloudtrailJson.utf8))
+        let record = try #require(object as? [String: Any])
+        let identity = try #require(record["userIdentity"] as? [String: Any])
+        #expect(identity["arn"] as? String == used.actor.arn)
+        #expect(identity["accessKeyId"] as? String == "ASIAEXAMPLE")
+        let context = try #require(identity["sessionContext"] as? [String: Any])
+        let issuer = try #require(context["sessionIssuer"] as? [String: Any])
+        #expect(issuer["userName"] as? String == "Admin")
+        #expect(issuer["principalId"] as? String == "AROAEXAMPLE")
+        let attributes = context["attributes"] as? [String: Any]
+        #expect(attributes?["creationDate"] as? String == "2026-02-03T10:20:30Z")
+        await world.end()
+    }
+
     @Test("what a service sends cannot break out of the record")
     func injection() async throws {
         let world = try await World([World.primary])

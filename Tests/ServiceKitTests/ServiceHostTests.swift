@@ -66,7 +66,9 @@ struct ServiceHostTests {
         init(_ readiness: Readiness = .ready, complete: Bool = true) {
             self.readiness = readiness
             var methods = MethodTable()
-            let all = PortalSessionsMethods.all + PortalScimTokensMethods.all
+            let all =
+                PortalSessionsMethods.all + PortalScimTokensMethods.all
+                + PortalOperatorCredentialsMethods.all
             for method in complete ? all : Array(all.dropLast()) {
                 methods.register(
                     method,

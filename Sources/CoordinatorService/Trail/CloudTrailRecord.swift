@@ -48,7 +48,10 @@ struct CloudTrailRecord {
         identity.add("type", actor.type.isEmpty ? "Unknown" : actor.type)
         if !actor.userName.isEmpty { identity.add("userName", actor.userName) }
         if !actor.principalID.isEmpty { identity.add("principalId", actor.principalID) }
+        if !actor.arn.isEmpty { identity.add("arn", actor.arn) }
         identity.add("accountId", actor.accountID.isEmpty ? accountID : actor.accountID)
+        if !actor.accessKeyID.isEmpty { identity.add("accessKeyId", actor.accessKeyID) }
+        if !actor.sessionIssuerArn.isEmpty { identity.add("sessionContext", raw: sessionContext) }
         if !actor.onBehalfOfUserID.isEmpty {
             var person = JSONObject()
             person.add("userId", actor.onBehalfOfUserID)
@@ -57,6 +60,25 @@ struct CloudTrailRecord {
         }
         if !actor.credentialID.isEmpty { identity.add("credentialId", actor.credentialID) }
         return identity.text
+    }
+
+    /// The role behind an assumed role's session, and when its credentials were issued.
+    private var sessionContext: String {
+        let actor = event.actor
+        var issuer = JSONObject()
+        issuer.add("type", "Role")
+        issuer.add("principalId", String(actor.principalID.prefix { $0 != ":" }))
+        issuer.add("arn", actor.sessionIssuerArn)
+        issuer.add("accountId", actor.accountID)
+        issuer.add("userName", String(actor.sessionIssuerArn.split(separator: "/").last ?? ""))
+        var context = JSONObject()
+        context.add("sessionIssuer", raw: issuer.text)
+        if actor.sessionCreatedAtUs > 0 {
+            var attributes = JSONObject()
+            attributes.add("creationDate", CloudTrailTime.text(actor.sessionCreatedAtUs))
+            context.add("attributes", raw: attributes.text)
+        }
+        return context.text
     }
 
     private var resources: String {

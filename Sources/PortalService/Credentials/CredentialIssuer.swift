@@ -17,10 +17,24 @@ struct RoleCredentials: Sendable {
     let role: PermissionCheckRoleResponse
 }
 
-/// Who a request that was signed with role credentials comes from.
-struct RoleIdentity: Sendable {
-    let claims: RoleClaims
+/// Keys for an operator, who has shown a certificate.
+struct OperatorKeys: Sendable {
+    let claims: OperatorClaims
     let secretAccessKey: String
+    let sessionToken: String
+}
+
+/// What a session token says, with the secret that goes with it.
+struct CredentialIdentity: Sendable {
+    enum Holder: Sendable {
+        case role(RoleClaims)
+        case administrator(OperatorClaims)
+    }
+
+    let holder: Holder
+    let accessKeyID: String
+    let secretAccessKey: String
+    let hasEnded: Bool
 }
 
 /// Gives and recognises role credentials.
@@ -64,17 +78,52 @@ struct CredentialIssuer: Sendable {
             role: checked)
     }
 
-    /// The identity of a session token; nil when it is not one of this instance, has expired or its
-    /// credential key has not arrived here.
-    func identity(token: String, instance: InstanceSnapshot) async throws -> RoleIdentity? {
-        guard
-            let claims = try await tokens.verify(
-                token, as: RoleClaims.self, keyID: instance.instance.signingKeyID,
-                issuer: instance.issuer),
-            let key = try sessions.read({ $0.credentialKeys[claims.keyID] })
-        else { return nil }
-        return RoleIdentity(
-            claims: claims, secretAccessKey: Self.secret(claims, key: key.key))
+    /// Keys for an operator, recorded before they are made. The caller has checked who it is.
+    func issue(
+        operatorName name: String, seconds: Int64, actor: TrailActor, instance: InstanceSnapshot
+    ) async throws -> OperatorKeys {
+        let key = try await issuingKey()
+        try await trail.record([
+            TrailEvent(
+                name: "GetSessionToken", source: "sts.amazonaws.com", actor: actor,
+                request: ["durationSeconds": seconds])
+        ])
+        let start = Int64(now().timeIntervalSince1970)
+        let claims = OperatorClaims(
+            iss: instance.issuer, name: name,
+            accessKeyID: "ASIA" + Self.base32(try Random.bytes(16)), keyID: key.keyID,
+            iat: start, exp: start + seconds)
+        return OperatorKeys(
+            claims: claims, secretAccessKey: Self.secret(claims, key: key.key),
+            sessionToken: try await tokens.sign(claims, keyID: instance.instance.signingKeyID))
+    }
+
+    /// Whose a session token is; nil when it is not one of this instance or its credential key has
+    /// not arrived here.
+    func identity(token: String, instance: InstanceSnapshot) async throws -> CredentialIdentity? {
+        if let claims: RoleClaims = try await signedClaims(token, instance) {
+            return try identity(.role(claims), claims)
+        }
+        if let claims: OperatorClaims = try await signedClaims(token, instance) {
+            return try identity(.administrator(claims), claims)
+        }
+        return nil
+    }
+
+    private func signedClaims<Claims: CredentialClaims>(
+        _ token: String, _ instance: InstanceSnapshot
+    ) async throws -> Claims? {
+        try await tokens.verifyIgnoringEnd(
+            token, as: Claims.self, keyID: instance.instance.signingKeyID, issuer: instance.issuer)
+    }
+
+    private func identity(
+        _ holder: CredentialIdentity.Holder, _ claims: some CredentialClaims
+    ) throws -> CredentialIdentity? {
+        guard let key = try sessions.read({ $0.credentialKeys[claims.keyID] }) else { return nil }
+        return CredentialIdentity(
+            holder: holder, accessKeyID: claims.accessKeyID,
+            secretAccessKey: Self.secret(claims, key: key.key), hasEnded: tokens.hasEnded(claims))
     }
 
     private func makeClaims(
@@ -123,11 +172,8 @@ struct CredentialIssuer: Sendable {
     }
 
     /// The first 240 bits of the HMAC in base64: 40 characters, as AWS' keys have.
-    private static func secret(_ claims: RoleClaims, key: Data) -> String {
-        let facts = [
-            "portolan role credentials 1", claims.accessKeyID, claims.account, claims.role,
-            claims.sub, String(claims.exp),
-        ].joined(separator: "\n")
+    private static func secret(_ claims: some CredentialClaims, key: Data) -> String {
+        let facts = claims.secretFacts.joined(separator: "\n")
         let code = HMAC<Crypto.SHA256>.authenticationCode(
             for: Data(facts.utf8), using: SymmetricKey(data: key))
         return String(Data(code).base64EncodedString().prefix(40))

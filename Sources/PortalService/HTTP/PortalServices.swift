@@ -14,6 +14,7 @@ struct PortalServices: Sendable {
     let coordinator: CoordinatorInstanceAdministrationClient
     let trailClient: TrailClient
     let cryptography: KeysCryptographyClient
+    let keyManagement: KeysKeyManagementClient
     let trail: any TrailRecorder
     let sessions: any RecordLog<SessionState>
     let scimTokens: any RecordLog<ScimTokenState>
@@ -72,10 +73,7 @@ struct PortalFeatures: Sendable {
             authenticator: authenticator, issuer: issuer, permissions: services.permissions,
             signIn: signIn, trail: services.trail
         ).add(to: router)
-        TokenService(
-            instance: services.instance, issuer: issuer, trail: services.trail, pages: pages,
-            now: services.now
-        ).add(to: router)
+        aws.add(to: router)
         SCIMRoutes(
             instance: services.instance, tokens: scimDesk, trail: services.trail,
             users: SCIMUsers(directory: services.directory),
@@ -106,6 +104,33 @@ struct PortalFeatures: Sendable {
         ).add(to: router)
         TrailPages(gate: gate, trail: services.trailClient).add(to: router)
         ProvisioningPages(gate: gate, desk: scimDesk).add(to: router)
+    }
+
+    /// The APIs that take signed requests.
+    private var aws: AWSFront {
+        let admission = RequestAdmission(
+            instance: services.instance, issuer: issuer, sessions: services.sessions,
+            permissions: services.permissions, configuration: services.configuration,
+            now: services.now)
+        let authorizer = IdentityAuthorizer(
+            accountID: services.configuration.accountID, region: services.configuration.region,
+            now: services.now)
+        let keys = KeysGateway(
+            management: services.keyManagement, cryptography: services.cryptography)
+        return AWSFront(
+            json: JSONFront(
+                admission: admission, trail: services.trail,
+                recordsUse: services.configuration.recordsKeyUse,
+                services: [
+                    KMSAPI(keys: keys).service,
+                    IdentityStoreAPI(
+                        directory: services.directory, instance: services.instance,
+                        authorizer: authorizer
+                    ).service,
+                    CloudTrailAPI(trail: services.trailClient, authorizer: authorizer).service,
+                ]),
+            tokenService: TokenService(
+                admission: admission, trail: services.trail, pages: pages))
     }
 
     private var signIn: SignInRoutes {

@@ -43,6 +43,8 @@ extension HTTPField.Name {
     static let fetchSite = name("Sec-Fetch-Site")
     static let bearerToken = name("x-amz-sso_bearer_token")
     static let amazonErrorType = name("x-amzn-ErrorType")
+    static let amazonRequestID = name("x-amzn-RequestId")
+    static let amazonTarget = name("X-Amz-Target")
     static let amazonDate = name("X-Amz-Date")
     static let amazonSecurityToken = name("X-Amz-Security-Token")
 

@@ -46,6 +46,22 @@ struct RoleClaims: JWTPayload, Equatable {
     func verify(using algorithm: some JWTAlgorithm) throws {}
 }
 
+/// What the token of an operator's credentials says.
+struct OperatorClaims: JWTPayload, Equatable {
+    static let use = "operator-credentials"
+    var iss: String
+    /// The operator's name.
+    var name: String
+    var accessKeyID: String
+    /// Which credential key gives the secret.
+    var keyID: String
+    var iat: Int64
+    var exp: Int64
+    var use: String = OperatorClaims.use
+
+    func verify(using algorithm: some JWTAlgorithm) throws {}
+}
+
 /// The claims every token of this portal has.
 protocol PortalClaims: JWTPayload {
     static var use: String { get }
@@ -54,5 +70,29 @@ protocol PortalClaims: JWTPayload {
     var exp: Int64 { get }
 }
 
+/// The claims of a token that goes with an access key.
+protocol CredentialClaims: PortalClaims {
+    var accessKeyID: String { get }
+    var keyID: String { get }
+    /// What the secret access key is derived from; the first names the kind.
+    var secretFacts: [String] { get }
+}
+
 extension SessionClaims: PortalClaims {}
-extension RoleClaims: PortalClaims {}
+
+extension RoleClaims: CredentialClaims {
+    var secretFacts: [String] {
+        ["portolan role credentials 1", accessKeyID, account, role, sub, String(exp)]
+    }
+
+    /// The permission set of "AWSReservedSSO_<permission set>_<16 hexadecimal digits>".
+    var permissionSetName: String {
+        String(role.dropFirst("AWSReservedSSO_".count).dropLast(17))
+    }
+}
+
+extension OperatorClaims: CredentialClaims {
+    var secretFacts: [String] {
+        ["portolan operator credentials 1", accessKeyID, name, String(exp)]
+    }
+}

@@ -123,8 +123,11 @@ extension Date {
 }
 
 /// SHA-256 as lower-case hexadecimal.
-func hexHash(_ text: String) -> String {
-    SHA256.hash(data: Data(text.utf8)).map { byte in
+func hexHash(_ text: String) -> String { hexHash(bytes: Array(text.utf8)) }
+
+/// SHA-256 as lower-case hexadecimal.
+func hexHash(bytes: [UInt8]) -> String {
+    SHA256.hash(data: bytes).map { byte in
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits
     }.joined()

@@ -103,6 +103,8 @@ extension ServiceRules {
                 [PortalSessionsMethods.listSessions], [administrator, auditor]),
             Grant([PortalSessionsMethods.revokeSession], [administrator]),
             Grant(PortalScimTokensMethods.all, [administrator]),
+            Grant(
+                PortalOperatorCredentialsMethods.all, [administrator, keyAdministrator, auditor]),
         ]
     }
 }

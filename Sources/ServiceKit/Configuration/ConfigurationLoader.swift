@@ -48,7 +48,8 @@ extension RegionConfiguration {
                 ?? regionsEnabledByDefault,
             dataKeyHold: try seconds(config, "dataKeyHoldSeconds", 1...3_600, default: 300),
             tombstoneHorizon: try seconds(
-                config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400))
+                config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400),
+            recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false))
     }
 
     /// `([a-z]+-){2,3}\d`, at most 32 characters (sso-admin's pattern).

@@ -68,6 +68,9 @@ public struct RegionConfiguration: Sendable {
     public let dataKeyHold: Duration
     /// How long a tombstone is kept.
     public let tombstoneHorizon: Duration
+    /// Whether the trail has an event for each read and each use of a key over the AWS-compatible
+    /// APIs. Changes and refusals are recorded in any case.
+    public let recordsKeyUse: Bool
 
     public init(
         region: String, trustDomain: String, accountID: String, organizationID: String,
@@ -76,7 +79,8 @@ public struct RegionConfiguration: Sendable {
         portalURL: String = "", peers: [String: PeerRegion] = [:],
         operatorRoles: [String: Set<String>] = [:],
         availableRegions: [String] = Self.regionsEnabledByDefault,
-        dataKeyHold: Duration = .seconds(300), tombstoneHorizon: Duration = .seconds(90 * 86_400)
+        dataKeyHold: Duration = .seconds(300),
+        tombstoneHorizon: Duration = .seconds(90 * 86_400), recordsKeyUse: Bool = false
     ) {
         self.region = region
         self.trustDomain = trustDomain
@@ -93,6 +97,7 @@ public struct RegionConfiguration: Sendable {
         self.availableRegions = availableRegions
         self.dataKeyHold = dataKeyHold
         self.tombstoneHorizon = tombstoneHorizon
+        self.recordsKeyUse = recordsKeyUse
     }
 
     /// The 17 commercial Regions that are enabled by default.

@@ -36,6 +36,9 @@ struct RegionSession: Sendable {
     var scimTokens: PortalScimTokensClient {
         get throws { PortalScimTokensClient(try channel(.portal)) }
     }
+    var operatorCredentials: PortalOperatorCredentialsClient {
+        get throws { PortalOperatorCredentialsClient(try channel(.portal)) }
+    }
 
     func channel(_ service: ServiceName) throws -> any CallChannel {
         try channels.channel(to: service, in: region)

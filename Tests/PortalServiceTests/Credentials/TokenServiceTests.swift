@@ -60,7 +60,7 @@ struct TokenServiceTests {
         try await send(portal, try headers(portal, mixed)) { expect($0, "InvalidClientTokenId") }
     }
 
-    @Test("a signature is good for 15 minutes", arguments: [901.0, -901.0])
+    @Test("a signature is good for five minutes", arguments: [301.0, -301.0])
     func stale(offset: Double) async throws {
         let portal = try TestPortal()
         let headers = try headers(
@@ -73,7 +73,23 @@ struct TokenServiceTests {
         let portal = try TestPortal()
         let keys = try await credentials(portal)
         portal.now.addTimeInterval(3_600)
-        try await send(portal, try headers(portal, keys)) { expect($0, "InvalidClientTokenId") }
+        try await send(portal, try headers(portal, keys)) { expect($0, "ExpiredToken") }
+    }
+
+    @Test("a signature for another service does not count")
+    func otherService() async throws {
+        let portal = try TestPortal()
+        let headers = RequestSigner(try await credentials(portal), at: portal.now).headers(
+            body: Self.body, service: "kms", region: "us-east-1")
+        try await send(portal, headers) { expect($0, "SignatureDoesNotMatch") }
+    }
+
+    @Test("credentials end with the session that they were taken in")
+    func endedSession() async throws {
+        let portal = try TestPortal()
+        let keys = try await credentials(portal)
+        _ = try await portal.features.sessionDesk.endAll(of: TestPortal.userID, events: [])
+        try await send(portal, try headers(portal, keys)) { expect($0, "ExpiredToken") }
     }
 
     @Test("without a signature, or with another action, nothing is told")
@@ -84,14 +100,6 @@ struct TokenServiceTests {
         try await send(portal, plain, body: "Action=AssumeRole") {
             #expect(String(buffer: $0.body).contains("<Code>UnknownAction</Code>"))
         }
-    }
-
-    private func credentials(_ portal: TestPortal) async throws -> RoleCredentials {
-        let person = try #require(
-            try await portal.features.authenticator.person(token: portal.sessionToken()))
-        return try await portal.features.issuer.issue(
-            to: person, account: TestPortal.accountID, role: "ReadOnly", actor: .init(),
-            options: .standard)
     }
 
     private func expect(_ response: TestResponse, _ code: String) {
@@ -110,40 +118,15 @@ struct TokenServiceTests {
         }
     }
 
-    /// Signs as the AWS SDKs do, written anew here from AWS' description.
+    private func credentials(_ portal: TestPortal) async throws -> RoleCredentials {
+        try await portal.roleCredentials()
+    }
+
     private func headers(
         _ portal: TestPortal, _ keys: RoleCredentials, at date: Date? = nil
     ) throws -> HTTPFields {
-        let text = Display.rfc3339(microseconds: (date ?? portal.now).microseconds)
-        let time = text.filter { $0 != "-" && $0 != ":" }
-        let day = String(time.prefix(8))
-        let scope = "\(day)/us-east-1/sts/aws4_request"
-        let type = "application/x-www-form-urlencoded; charset=utf-8"
-        let canonical = """
-            POST
-            /
-
-            content-type:\(type)
-            host:localhost
-            x-amz-date:\(time)
-            x-amz-security-token:\(keys.sessionToken)
-
-            content-type;host;x-amz-date;x-amz-security-token
-            \(hexHash(Self.body))
-            """
-        let toSign = "AWS4-HMAC-SHA256\n\(time)\n\(scope)\n\(hexHash(canonical))"
-        var key = Data("AWS4\(keys.secretAccessKey)".utf8)
-        for part in [day, "us-east-1", "sts", "aws4_request", toSign] {
-            key = Data(
-                HMAC<SHA256>.authenticationCode(
-                    for: Data(part.utf8), using: SymmetricKey(data: key)))
-        }
-        let signature = key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        return [
-            .contentType: type, .amazonDate: time, .amazonSecurityToken: keys.sessionToken,
-            .authorization: "AWS4-HMAC-SHA256 Credential=\(keys.accessKeyID)/\(scope), "
-                + "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, "
-                + "Signature=\(signature)",
-        ]
+        RequestSigner(keys, at: date ?? portal.now).headers(
+            body: Self.body, service: "sts", region: "us-east-1",
+            [.contentType: "application/x-www-form-urlencoded; charset=utf-8"])
     }
 }

@@ -81,9 +81,11 @@ final class FakeGate: AssertionGate {
     }
 }
 
-/// A keys service with one signing key.
+/// A keys service with one signing key, and what KMS tests ask of it.
 struct FakeKeys: Sendable {
     let key = P256.Signing.PrivateKey()
+    /// Whom calls were made for, as the portal said; nil for its own.
+    let callers = SharedValue<[KeysDelegatedPrincipal?]>([])
 
     var channel: any CallChannel {
         var table = MethodTable()
@@ -102,6 +104,7 @@ struct FakeKeys: Sendable {
             answer.publicKey = key.publicKey.derRepresentation
             return answer
         }
+        registerKMS(&table)
         return table.channel
     }
 }

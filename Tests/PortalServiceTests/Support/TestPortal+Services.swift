@@ -44,7 +44,7 @@ extension TestPortal {
     }
 
     /// One account with one role, and one application.
-    static func permissions() -> any CallChannel {
+    static func permissions(_ unassigned: SharedValue<Bool>) -> any CallChannel {
         var table = MethodTable()
         table.answer(PermissionsMethods.getAccess) { (_: PermissionGetAccessRequest, _) in
             var answer = PermissionGetAccessResponse()
@@ -80,7 +80,9 @@ extension TestPortal {
             return answer
         }
         table.answer(PermissionsMethods.checkRole) { (request: PermissionCheckRoleRequest, _) in
-            guard request.accountID == accountID, request.permissionSetName == "ReadOnly" else {
+            guard request.accountID == accountID, request.permissionSetName == "ReadOnly",
+                !unassigned.value
+            else {
                 throw RPCError(
                     .permissionDenied, reason: "ROLE_NOT_ASSIGNED", message: "not assigned")
             }
@@ -89,6 +91,9 @@ extension TestPortal {
             answer.account.name = "Production"
             answer.permissionSet.name = "ReadOnly"
             answer.permissionSet.sessionDurationSeconds = 3_600
+            answer.permissionSet.managedPolicyArns = [
+                "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/NotKnownHere",
+            ]
             answer.roleName = "AWSReservedSSO_ReadOnly_0123456789abcdef"
             answer.roleArn =
                 "arn:aws:iam::\(accountID):role/aws-reserved/sso.amazonaws.com/"

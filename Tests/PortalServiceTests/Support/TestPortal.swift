@@ -19,12 +19,15 @@ final class TestPortal: Sendable {
     static let accountID = "222233334444"
 
     let directory = FakeDirectory()
+    let keys = FakeKeys()
     let trail = MemoryTrail()
     let gate = FakeGate()
     let sessions = MemoryLog<SessionState>()
     let scimTokens = MemoryLog<ScimTokenState>()
     let instance: InstanceWatch
     let features: PortalFeatures
+    /// Whether the person has lost the role.
+    let unassigned = SharedValue(false)
     private let clock: SharedValue<Date>
     private let added: SharedValue<[String]>
 
@@ -37,7 +40,7 @@ final class TestPortal: Sendable {
 
     init(
         isPrimary: Bool = true, isAdministrator: Bool = true, binding: String = "Redirect",
-        assertions: (any AssertionGate)? = nil
+        assertions: (any AssertionGate)? = nil, recordsKeyUse: Bool = false
     ) throws {
         let clock = SharedValue(Date(timeIntervalSince1970: 1_790_000_000))
         let added = SharedValue<[String]>([])
@@ -48,7 +51,7 @@ final class TestPortal: Sendable {
         let configuration = RegionConfiguration(
             region: "eu-central-1", trustDomain: "portolan.test", accountID: "111122223333",
             organizationID: "o-exampleorg", dataDirectory: "", pkiDirectory: "", listen: [:],
-            portalURL: Self.url)
+            portalURL: Self.url, operatorRoles: ["ada": ["auditor"]], recordsKeyUse: recordsKeyUse)
         let coordinator = Self.coordinator(added)
         instance = InstanceWatch(channel: coordinator, logger: Logger(label: "test"))
         instance.set(Self.instance(isPrimary: isPrimary, binding: binding))
@@ -57,10 +60,11 @@ final class TestPortal: Sendable {
             PortalServices(
                 configuration: configuration, instance: instance,
                 directory: DirectoryClient(directory.channel),
-                permissions: PermissionsClient(Self.permissions()),
+                permissions: PermissionsClient(Self.permissions(unassigned)),
                 coordinator: CoordinatorInstanceAdministrationClient(coordinator),
                 trailClient: TrailClient(coordinator),
-                cryptography: KeysCryptographyClient(FakeKeys().channel), trail: trail,
+                cryptography: KeysCryptographyClient(keys.channel),
+                keyManagement: KeysKeyManagementClient(keys.channel), trail: trail,
                 sessions: sessions, scimTokens: scimTokens, assertionGate: assertions ?? gate,
                 now: { clock.value }, logger: Logger(label: "test")))
         self.clock = clock

@@ -31,8 +31,9 @@ public nonisolated struct TrailActor: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// CloudTrail's userIdentity.type: "IdentityCenterUser", "WebIdentityUser" (SCIM), "IAMUser" (an
-  /// operator), "AWSService" (a service of this system), "Unknown".
+  /// CloudTrail's userIdentity.type: "IdentityCenterUser", "AssumedRole" (role credentials),
+  /// "WebIdentityUser" (SCIM), "IAMUser" (an operator), "AWSService" (a service of this system),
+  /// "Unknown".
   public var type: String = String()
 
   /// Shown as userName; for an operator the name in the certificate.
@@ -60,6 +61,18 @@ public nonisolated struct TrailActor: Sendable {
 
   /// Links all events of one request or one sign-in.
   public var requestID: String = String()
+
+  /// Of an assumed role: arn:aws:sts::<account>:assumed-role/<role>/<session>.
+  public var arn: String = String()
+
+  /// The access key ID that the request was signed with.
+  public var accessKeyID: String = String()
+
+  /// The role itself, userIdentity.sessionContext.sessionIssuer.
+  public var sessionIssuerArn: String = String()
+
+  /// When the credentials were issued.
+  public var sessionCreatedAtUs: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -331,7 +344,7 @@ fileprivate nonisolated let _protobuf_package = "portolan.trail.v1"
 
 nonisolated extension TrailActor: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Actor"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{3}user_name\0\u{3}principal_id\0\u{3}account_id\0\u{3}on_behalf_of_user_id\0\u{3}identity_store_arn\0\u{3}credential_id\0\u{3}source_ip_address\0\u{3}user_agent\0\u{3}event_source\0\u{3}request_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{3}user_name\0\u{3}principal_id\0\u{3}account_id\0\u{3}on_behalf_of_user_id\0\u{3}identity_store_arn\0\u{3}credential_id\0\u{3}source_ip_address\0\u{3}user_agent\0\u{3}event_source\0\u{3}request_id\0\u{1}arn\0\u{3}access_key_id\0\u{3}session_issuer_arn\0\u{3}session_created_at_us\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -350,6 +363,10 @@ nonisolated extension TrailActor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 9: try { try decoder.decodeSingularStringField(value: &self.userAgent) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self.eventSource) }()
       case 11: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.arn) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.accessKeyID) }()
+      case 14: try { try decoder.decodeSingularStringField(value: &self.sessionIssuerArn) }()
+      case 15: try { try decoder.decodeSingularInt64Field(value: &self.sessionCreatedAtUs) }()
       default: break
       }
     }
@@ -389,6 +406,18 @@ nonisolated extension TrailActor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.requestID.isEmpty {
       try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 11)
     }
+    if !self.arn.isEmpty {
+      try visitor.visitSingularStringField(value: self.arn, fieldNumber: 12)
+    }
+    if !self.accessKeyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.accessKeyID, fieldNumber: 13)
+    }
+    if !self.sessionIssuerArn.isEmpty {
+      try visitor.visitSingularStringField(value: self.sessionIssuerArn, fieldNumber: 14)
+    }
+    if self.sessionCreatedAtUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.sessionCreatedAtUs, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -404,6 +433,10 @@ nonisolated extension TrailActor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.userAgent != rhs.userAgent {return false}
     if lhs.eventSource != rhs.eventSource {return false}
     if lhs.requestID != rhs.requestID {return false}
+    if lhs.arn != rhs.arn {return false}
+    if lhs.accessKeyID != rhs.accessKeyID {return false}
+    if lhs.sessionIssuerArn != rhs.sessionIssuerArn {return false}
+    if lhs.sessionCreatedAtUs != rhs.sessionCreatedAtUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
