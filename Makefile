@@ -42,6 +42,7 @@ bench: setup
 
 interop: build
 	@.venv/bin/python -m Scripts.interop
+	@.venv/bin/python -m Scripts.interop.aws
 	@ONESHOT=1 ROWS=M8,M14,M17 .venv/bin/python -m Scripts.demo
 
 chaos: build
