@@ -76,7 +76,7 @@ struct DelegatedPrincipalTests {
             try regions.channel(TestRegions.home, from: Self.portal))
         await expectError("MalformedPolicyDocumentException") {
             try await client.createKey(
-                .with { $0.policy = DefaultKeyPolicy.document(account: account) },
+                .with { $0.policy = try DefaultKeyPolicy.document(account: account) },
                 options: options([Self.powerUser]))
         }
     }
