@@ -8,7 +8,8 @@ help:
 	@echo "make check        formatting, generated code, architecture rules"
 	@echo "make screenshots  pictures of the pages in headless Chromium (needs a Region that is up)"
 	@echo "make generate     regenerate Sources/Contracts from Protos"
-	@echo "make bench, make interop, make chaos: what is measured and tried so far"
+	@echo "make bench        what is fast and what is not, into bench.json (ROWS='rpc.*' measures some)"
+	@echo "make interop, make chaos: what is tried so far"
 
 setup:
 	@Scripts/setup
@@ -38,7 +39,8 @@ generate: setup
 bench: setup
 	swift build -c release --product portolan
 	swift build -c release --product portolan-bench
-	@.venv/bin/python -m Scripts.demo.bench
+	@Scripts/bench/setup
+	@.venv/bin/python -m Scripts.bench
 
 interop: build
 	@.venv/bin/python -m Scripts.interop

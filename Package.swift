@@ -98,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "portolan-bench",
             dependencies: [
-                "Contracts", "RPC", argumentParser, histogram, logging, nioCore, nioPosix, nioSSL,
-                nioTLS, protobuf,
+                "Contracts", "RPC", argumentParser, asyncHTTPClient, histogram, logging, nioCore,
+                nioHTTP1, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             swiftSettings: strict),
 

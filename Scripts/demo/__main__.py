@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 warnings.filterwarnings("ignore")
@@ -32,8 +33,12 @@ def demo_directory() -> Path:
     return Path(os.environ.get("DEMO_DIRECTORY", PROJECT / ".demo")).absolute()
 
 
-def prepare(cluster: Cluster, verdict: Verdict) -> World:
-    """Everything from an empty directory to ten processes that serve."""
+def prepare(cluster: Cluster, verdict: Verdict,
+            configured: Callable[[Cluster], None] = lambda _: None) -> World:
+    """Everything from an empty directory to ten processes that serve.
+
+    configured may change the Regions' configuration before they start.
+    """
     cluster.clean()
     cluster.ports.require_free()
     organization = generate()
@@ -42,6 +47,7 @@ def prepare(cluster: Cluster, verdict: Verdict) -> World:
     rpc.generate(cluster.directory / "python")
     make_identities(cluster, REGIONS)
     cluster.configure()
+    configured(cluster)
     world = World(cluster, Cli(cluster), verdict, organization, None, None)
     choices = [world.engineer.user_name, world.mariner.user_name] + [
         person.user_name for person in organization.people[2::120]]

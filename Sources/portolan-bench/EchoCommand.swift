@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -10,14 +11,38 @@ struct EchoCommand: AsyncParsableCommand {
         commandName: "echo", abstract: "A bare NIO and TLS echo, as the yardstick.")
 
     @OptionGroup var target: Target
-    @Option var connections = 1
-    @Option var inFlight = 1
-    @Option var seconds = 5
-    @Option var threads = 1
+    @OptionGroup var load: LoadOptions
     @Option(help: "Bytes of a request behind its length.") var request = 96
     @Option(help: "Bytes of an answer behind its length.") var answer = 300
+    @Option(help: "Port of an echo that serves already; without it one is served from here.")
+    var port: Int?
+    @Flag(help: "Only serve: write the port and wait until the input ends.") var serve = false
 
     func run() async throws {
+        if serve {
+            let server = try await EchoServer(target, answer: answer)
+            print(server.port)
+            fflush(nil)
+            while readLine() != nil {}
+            return try await server.stop()
+        }
+        let server = port == nil ? try await EchoServer(target, answer: answer) : nil
+        let request = request
+        try await RawRun.measure(
+            address: .init(ipAddress: "127.0.0.1", port: server?.port ?? port ?? 0),
+            tls: target.tlsContext(alpn: "echo"), plan: load.plan, seconds: load.seconds
+        ) { _ in EchoRequests(request: request) }.report()
+        try await server?.stop()
+    }
+}
+
+/// The echo with TLS 1.3 and client certificates, as the services have them.
+private struct EchoServer {
+    private let channel: any Channel
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    var port: Int { channel.localAddress?.port ?? 0 }
+
+    init(_ target: Target, answer: Int) async throws {
         let identity = try target.tlsIdentity()
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMBytes(identity.certificateChain)
@@ -29,9 +54,7 @@ struct EchoCommand: AsyncParsableCommand {
         configuration.minimumTLSVersion = .tlsv13
         configuration.applicationProtocols = ["echo"]
         let context = try NIOSSLContext(configuration: configuration)
-        let answer = answer
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let server = try await ServerBootstrap(group: group)
+        channel = try await ServerBootstrap(group: group)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -41,13 +64,10 @@ struct EchoCommand: AsyncParsableCommand {
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        guard let address = server.localAddress else { return }
-        try await RawRun.measure(
-            address: address, tls: target.tlsContext(alpn: "echo"),
-            wire: .echo(request: request, answer: answer), connections: connections,
-            inFlight: inFlight, seconds: seconds, threads: threads
-        ).report()
-        try await server.close()
+    }
+
+    func stop() async throws {
+        try await channel.close()
         try await group.shutdownGracefully()
     }
 }

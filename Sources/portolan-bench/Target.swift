@@ -58,7 +58,10 @@ struct Target: ParsableArguments {
     }
 
     /// A client of the runtime itself.
-    func client(_ service: String, connections: Int) throws -> RPCClient {
+    func client(
+        _ service: String, in other: String? = nil, connections: Int
+    ) throws -> RPCClient {
+        let region = other ?? region
         let text = try file().regions[region]?[service] ?? ""
         guard let address = RPCAddress(text) else {
             throw ValidationError("The context has no address of \(service) in \(region).")

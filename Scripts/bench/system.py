@@ -1,0 +1,146 @@
+"""The system under test: two Regions on loopback, and the load generator."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from ..demo.cluster import SERVICES, TRUST_DOMAIN, Cluster
+from ..demo.rpc import Connection, messages
+from ..demo.steps_setup import connect_idp
+from ..demo.world import World, eventually
+
+
+class System:
+    """Two Regions of a world, and how long to measure."""
+
+    def __init__(self, world: World, seconds: int) -> None:
+        self.world = world
+        self.cluster: Cluster = world.cluster
+        self.seconds = seconds
+        self.program = self.cluster.binary.parent / "portolan-bench"
+        self.people = 0  # in the directory
+        self.key = ""
+
+    # What the load generator says.
+
+    def load(self, *arguments: object, timed: bool = True, timeout: float = 600,
+             region: str | None = None, context: Path | None = None) -> dict:
+        """Runs portolan-bench; raises when it fails or when calls were refused."""
+        command = [str(self.program), *map(str, arguments)]
+        if arguments[0] != "https":
+            command += ["--context", str(context or self.cluster.context),
+                        "--region", region or self.world.primary]
+        if timed and "--seconds" not in command:
+            command += ["--seconds", str(self.seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        lines = done.stdout.strip().splitlines()
+        if done.returncode != 0 or not lines:
+            raise RuntimeError(f"{arguments[0]}: {(done.stderr or done.stdout).strip()[-400:]}")
+        result = json.loads(lines[-1])
+        if result.get("errors"):
+            raise RuntimeError(
+                f"{arguments[0]}: {result['errors']} calls failed, first: "
+                f"{result.get('firstError')}")
+        return result
+
+    def load_started(self, *arguments: object) -> subprocess.Popen:
+        """portolan-bench in the background, talking over its pipes."""
+        return subprocess.Popen(
+            [str(self.program), *map(str, arguments), "--context", str(self.cluster.context),
+             "--region", self.world.primary],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    # Processes.
+
+    def process(self, service: str, region: str | None = None) -> subprocess.Popen:
+        return self.cluster.processes[region or self.world.primary, service]
+
+    def resident_mb(self, service: str, region: str | None = None) -> float:
+        pid = self.process(service, region).pid
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError(f"{service} is gone")
+
+    def kill(self, service: str, region: str | None = None) -> None:
+        process = self.process(service, region)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+
+    def restart(self, service: str, region: str | None = None,
+                environment: dict[str, str] | None = None) -> None:
+        """Kills a service and starts it again; environment is added to its own."""
+        region = region or self.world.primary
+        self.kill(service, region)
+        added = environment or {}
+        os.environ.update(added)
+        try:
+            self.cluster.start(region, (service,))
+        finally:
+            for name in added:
+                del os.environ[name]
+
+    # Calls as the operator.
+
+    def connection(self, service: str, region: str | None = None) -> Connection:
+        region = region or self.world.primary
+        return Connection(
+            self.cluster.address(region, service), self.world.operator,
+            self.cluster.pki / "root.pem",
+            f"spiffe://{TRUST_DOMAIN}/region/{region}/service/{service}", timeout=120)
+
+    def status(self, region: str) -> object | None:
+        """The directory's status; None while it cannot be asked."""
+        types = messages("directory.v1.directory")
+        try:
+            with self.connection("directory", region) as connection:
+                return connection.call(
+                    "directory.v1.Directory/GetStatus", types.GetStatusRequest(),
+                    types.GetStatusResponse())
+        except OSError:
+            return None
+
+    def wait_open(self, region: str, users: int, seconds: float = 300) -> None:
+        """Waits until a Region's directory is open and holds so many people."""
+        def is_open() -> bool:
+            status = self.status(region)
+            return status is not None and status.state == "open" and status.users >= users
+
+        eventually(f"the directory of {region} serves {users} people", is_open, seconds, 0.02)
+
+    # The instance.
+
+    def set_up(self) -> None:
+        """An instance with an external IdP and a key that both Regions have."""
+        cli = self.world.cli
+        cli("instance", "create", "--name", "Bench", "--identity-source", "external-idp")
+        connect_idp(self.world)
+        self.key = cli.json("key", "create", "--multi-region", "--baseline-policy")[
+            "keyMetadata"]["keyId"]
+        cli("instance", "update", "--kms-key", self.key)
+        cli("key", "replicate", self.key, "--to", self.world.additional, "--baseline-policy")
+        self.wait_open(self.world.primary, 0)
+
+    def add_region(self) -> float:
+        """Seconds until the additional Region serves what the primary has."""
+        began = time.monotonic()
+        self.world.cli("region", "add", self.world.additional, timeout=600)
+        self.wait_open(self.world.additional, self.people, 600)
+        return time.monotonic() - began
+
+
+def usual_configuration(cluster: Cluster) -> None:
+    """Takes out of the demo's configuration what is only for its story."""
+    for region in (path for path in cluster.directory.glob("*-*-*.json")):
+        settings = json.loads(region.read_text())
+        settings.pop("dataKeyHoldSeconds", None)
+        region.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def services_of(region: str) -> list[tuple[str, str]]:
+    return [(region, service) for service in SERVICES]
