@@ -21,6 +21,7 @@ def late(seconds: float) -> PortolanError:
 class AsyncClient:
     """Calls one service. Any number of tasks of one event loop may use it at once.
 
+    `address` is "host:port"; several of the same service, with commas between, are tried in turn.
     `timeout` is the deadline of a call that names none, in seconds, connecting included.
     """
 

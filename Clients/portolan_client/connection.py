@@ -63,11 +63,22 @@ class Connection:
         self._task = asyncio.create_task(self._run())
 
     @classmethod
-    async def open(cls, address: str, target: ServiceName, identity: Identity) -> Connection:
-        """Connects and checks who answers.
+    async def open(cls, addresses: str, target: ServiceName, identity: Identity) -> Connection:
+        """Connects to the first address that answers and checks who it is.
 
         Raises UNAVAILABLE CANNOT_CONNECT or TLS_HANDSHAKE, UNAUTHENTICATED WRONG_SERVER.
         """
+        *others, last = addresses.split(",")
+        for address in others:
+            try:
+                return await cls._open(address.strip(), target, identity)
+            except PortolanError as failure:
+                if failure.code != Code.UNAVAILABLE:
+                    raise
+        return await cls._open(last.strip(), target, identity)
+
+    @classmethod
+    async def _open(cls, address: str, target: ServiceName, identity: Identity) -> Connection:
         host, _, port = address.rpartition(":")
         try:
             reader, writer = await asyncio.open_connection(
