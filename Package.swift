@@ -172,7 +172,7 @@ let package = Package(
         .target(
             name: "RPC",
             dependencies: [
-                asn1, atomics, collections, logging, metrics, nioCore, nioHPACK, nioHTTP2, nioPosix,
+                "CZlib", asn1, atomics, collections, logging, metrics, nioCore, nioHPACK, nioHTTP2, nioPosix,
                 nioSSL, nioTLS, protobuf, x509,
             ],
             swiftSettings: strict),
@@ -186,6 +186,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "XMLSignature", dependencies: ["CXMLSignature"], swiftSettings: strict),
         .systemLibrary(
             name: "CXMLSecurity", pkgConfig: "xmlsec1-openssl",

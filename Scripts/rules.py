@@ -15,7 +15,7 @@ SERVICES = {"DirectoryService", "PermissionService", "KeyService", "CoordinatorS
             "PortalService"}
 # The layers, lowest first: a target may import targets of lower layers only.
 LAYERS = [
-    {"COpenSSL", "CXMLSecurity"},
+    {"COpenSSL", "CXMLSecurity", "CZlib"},
     {"CXMLSignature", "Cryptography", "AccessPolicy", "SCIM", "RPC"},
     {"XMLSignature", "Contracts"},
     {"SAML", "ReplicationLog", "ServiceKit"},
@@ -28,6 +28,7 @@ EXECUTABLES = {"portolan", "portolan-bench", "protoc-gen-portolan"}
 OWNED = {
     "COpenSSL": {"Cryptography"},
     "CXMLSecurity": {"CXMLSignature"},
+    "CZlib": {"RPC"},
     "CXMLSignature": {"XMLSignature"},
     "XMLSignature": {"SAML"},
     "Hummingbird": {"PortalService"},

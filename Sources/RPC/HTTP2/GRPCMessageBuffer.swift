@@ -5,6 +5,10 @@ import NIOCore
 struct GRPCMessageBuffer {
     static let prefixBytes = 5
 
+    /// Whether messages may be compressed: the request's headers said gzip.
+    var acceptsGzip = false
+    /// How much larger the messages so far are than what was received.
+    private(set) var inflatedBytes = 0
     private var buffer = ByteBuffer()
 
     /// Bytes of an unfinished message.
@@ -29,15 +33,16 @@ struct GRPCMessageBuffer {
 
     /// The next whole message; nil when more bytes are needed.
     ///
-    /// Throws: RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE, UNIMPLEMENTED UNKNOWN_ENCODING.
+    /// Throws: RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE, INVALID_ARGUMENT MALFORMED_MESSAGE, INTERNAL
+    /// UNKNOWN_ENCODING.
     mutating func next(_ limits: CallLimits) throws(RPCError) -> ByteBuffer? {
         guard let flag = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else {
             return nil
         }
-        guard flag == 0 else {
+        guard flag == 0 || (flag == 1 && acceptsGzip) else {
             throw RPCError(
-                .unimplemented, reason: "UNKNOWN_ENCODING",
-                message: "Compressed messages are not understood.")
+                .internalError, reason: "UNKNOWN_ENCODING",
+                message: "A message is said to be compressed, but the headers do not say how.")
         }
         guard let length = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self) else {
             return nil
@@ -51,14 +56,17 @@ struct GRPCMessageBuffer {
         else { return nil }
         buffer.moveReaderIndex(forwardBy: Self.prefixBytes + Int(length))
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
-        return message
+        guard flag == 1 else { return message }
+        let inflated = try Gzip.inflate(message, limits)
+        inflatedBytes += max(0, inflated.readableBytes - message.readableBytes)
+        return inflated
     }
 
     /// A message as it is sent.
-    static func framed(_ message: ByteBuffer) -> ByteBuffer {
+    static func framed(_ message: ByteBuffer, isCompressed: Bool = false) -> ByteBuffer {
         var bytes = ByteBuffer()
         bytes.reserveCapacity(prefixBytes + message.readableBytes)
-        bytes.writeInteger(UInt8(0))
+        bytes.writeInteger(UInt8(isCompressed ? 1 : 0))
         bytes.writeInteger(UInt32(message.readableBytes))
         bytes.writeImmutableBuffer(message)
         return bytes

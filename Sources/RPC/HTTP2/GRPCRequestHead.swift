@@ -9,6 +9,10 @@ struct GRPCRequestHead {
     /// What the caller sent besides gRPC's own headers. Values of names that end in `-bin` stay
     /// base64.
     var metadata: [String: String] = [:]
+    /// Messages of the request may be compressed.
+    var isGzip = false
+    /// The request is compressed, and answers may be.
+    var acceptsGzip = false
 
     /// Why headers are not a request that can be answered.
     enum Refusal: Error, Equatable {
@@ -23,6 +27,7 @@ struct GRPCRequestHead {
         var contentType = ""
         var verb = ""
         var encoding = "identity"
+        var acceptable = ""
         for (name, value, _) in headers {
             switch name {
             case ":path": method = value.hasPrefix("/") ? String(value.dropFirst()) : value
@@ -35,16 +40,20 @@ struct GRPCRequestHead {
                 }
                 timeout = duration
             case "grpc-encoding": encoding = value
+            case "grpc-accept-encoding": acceptable = value
             default: if !Self.isReserved(name) { add(name, value) }
             }
         }
         guard verb == "POST" else { throw .http(405) }
         guard Self.isGRPC(contentType) else { throw .http(415) }
-        guard encoding == "identity" else {
+        isGzip = encoding == "gzip"
+        guard isGzip || encoding == "identity" else {
             throw .status(
                 .unimplemented, reason: "UNKNOWN_ENCODING",
                 message: "Requests compressed with \(encoding.prefix(32)) are not understood.")
         }
+        // Callers that do not compress get no compressed answers either, whatever they accept.
+        acceptsGzip = isGzip && Self.namesGzip(acceptable)
     }
 
     /// Values of one name are joined, as HTTP says.
@@ -58,6 +67,10 @@ struct GRPCRequestHead {
         case "te", "user-agent", "accept-encoding", "content-length", "host": true
         default: name.hasPrefix(":") || name.hasPrefix("grpc-")
         }
+    }
+
+    private static func namesGzip(_ list: String) -> Bool {
+        list.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == "gzip" }
     }
 
     private static func isGRPC(_ contentType: String) -> Bool {

@@ -7,7 +7,12 @@ enum GRPCStatus {
     /// Headers before the first message.
     static let responseHeaders: HPACKHeaders = [
         ":status": "200", "content-type": "application/grpc",
-        "grpc-accept-encoding": "identity",
+        "grpc-accept-encoding": "identity,gzip",
+    ]
+    /// The same when messages may be compressed.
+    static let gzipResponseHeaders: HPACKHeaders = [
+        ":status": "200", "content-type": "application/grpc",
+        "grpc-accept-encoding": "identity,gzip", "grpc-encoding": "gzip",
     ]
     /// Trailers of success.
     static let ok: HPACKHeaders = ["grpc-status": "0"]

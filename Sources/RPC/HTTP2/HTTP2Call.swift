@@ -12,6 +12,8 @@ final class HTTP2Call {
     let admitted: Admitted?
     /// What has arrived of the messages.
     var received = GRPCMessageBuffer()
+    /// Answers a caller in kind that compresses its requests.
+    var compressesAnswers = false
     /// The only request, once it is there.
     var request: ByteBuffer?
     /// Where a method that takes a stream of requests gets them.
@@ -37,12 +39,16 @@ final class HTTP2Call {
         let entry: MethodTable.Entry
         let context: ServerContext
         let counters: MethodCounters
+        let isGzip: Bool
+        let acceptsGzip: Bool
     }
 
     init(id: HTTP2StreamID, started: NIODeadline, admitted: Admitted?) {
         self.id = id
         self.started = started
         self.admitted = admitted
+        received.acceptsGzip = admitted?.isGzip == true
+        compressesAnswers = admitted?.acceptsGzip == true
     }
 
     var deadline: NIODeadline { admitted?.context.deadline.instant ?? .distantFuture }

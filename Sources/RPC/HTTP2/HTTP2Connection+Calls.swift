@@ -10,16 +10,14 @@ extension HTTP2Connection {
     func receive(_ call: HTTP2Call, _ bytes: ByteBuffer) {
         guard !call.isAnswered, let admitted = call.admitted else { return }
         hold(call, bytes.readableBytes)
-        guard heldBytes <= Self.heldBytesMax else {
-            return giveUp(
-                call,
-                RPCError(
-                    .resourceExhausted, reason: "TOO_MANY_REQUEST_BYTES",
-                    message: "\(heldBytes) bytes of requests wait on this connection."))
-        }
         call.received.append(bytes)
         do throws(RPCError) {
+            try checkHeld()
+            var inflated = call.received.inflatedBytes
             while let message = try call.received.next(core.limits.call) {
+                hold(call, call.received.inflatedBytes - inflated)
+                inflated = call.received.inflatedBytes
+                try checkHeld()
                 admitted.counters.figures.requestBytes &+= UInt64(message.readableBytes)
                 if let requests = call.requests {
                     hold(call, CallLimits.messageOverheadBytes - GRPCMessageBuffer.prefixBytes)
@@ -34,6 +32,13 @@ extension HTTP2Connection {
         } catch {
             giveUp(call, error)
         }
+    }
+
+    private func checkHeld() throws(RPCError) {
+        guard heldBytes > Self.heldBytesMax else { return }
+        throw RPCError(
+            .resourceExhausted, reason: "TOO_MANY_REQUEST_BYTES",
+            message: "\(heldBytes) bytes of requests wait on this connection.")
     }
 
     /// The peer has sent its last request.
@@ -52,7 +57,8 @@ extension HTTP2Connection {
             return giveUp(call, .wrongKind(admitted.context.method.fullName))
         }
         call.request = nil
-        hold(call, -call.heldBytes)
+        // What cost the peer little to send counts until it is answered.
+        if call.received.inflatedBytes == 0 { hold(call, -call.heldBytes) }
         answer(call, admitted, request)
     }
 
@@ -177,13 +183,20 @@ extension HTTP2Connection {
     private func writeHeaders(_ call: HTTP2Call) {
         guard !call.hasSentHeaders else { return }
         call.hasSentHeaders = true
-        write(call.id, .headers(.init(headers: GRPCStatus.responseHeaders)))
+        write(
+            call.id,
+            .headers(
+                .init(
+                    headers: call.compressesAnswers
+                        ? GRPCStatus.gzipResponseHeaders : GRPCStatus.responseHeaders)))
     }
 
     private func writeMessage(_ call: HTTP2Call, _ payload: ByteBuffer, charge: Int) {
         writeHeaders(call)
-        let data = HTTP2Frame.FramePayload.data(
-            .init(data: .byteBuffer(GRPCMessageBuffer.framed(payload))))
+        let compressed = call.compressesAnswers ? Gzip.compress(payload) : nil
+        let framed = GRPCMessageBuffer.framed(
+            compressed ?? payload, isCompressed: compressed != nil)
+        let data = HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(framed)))
         guard charge > 0, let context else { return write(call.id, data) }
         // Done once the peer's windows and the system have let it through.
         let written = context.eventLoop.makePromise(of: Void.self)

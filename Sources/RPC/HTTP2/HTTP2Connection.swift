@@ -93,6 +93,7 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
             break
         // The codec has told the peer why.
         case is any NIOHTTP2Error:
+            core.count(refusal: "HTTP2")
             phase = phase == .closed ? .closed : .failed
             closeSoon()
         default: context.close(promise: nil)
@@ -209,7 +210,9 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
                 timeout: head.timeout, kind: entry.method.kind, now: now),
             metadata: head.metadata,
             requestID: RequestID.text(requestSeed &+ UInt64(Int(id))))
-        return HTTP2Call.Admitted(slot: slot, entry: entry, context: context, counters: counters)
+        return HTTP2Call.Admitted(
+            slot: slot, entry: entry, context: context, counters: counters, isGzip: head.isGzip,
+            acceptsGzip: head.acceptsGzip)
     }
 
     /// Answers a stream that is no call this server takes.
@@ -222,6 +225,7 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
             finish(call, GRPCStatus.trailers(error, isOnly: true))
         default:
             let leaving = RPCError.leaving(error, requestID: "", limits: core.limits.call)
+            if leaving.reason == "UNKNOWN_METHOD" { core.count(refusal: leaving.reason) }
             finish(call, GRPCStatus.trailers(leaving, isOnly: true))
         }
     }

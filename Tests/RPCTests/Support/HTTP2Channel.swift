@@ -136,6 +136,7 @@ final class HTTP2Channel: CallChannel {
     /// What came back, besides messages.
     struct Answer: Sendable {
         var headers: [HPACKHeaders] = []
+        var compressedMessages = 0
 
         func value(_ name: String) -> String? { headers.compactMap { $0.first(name: name) }.last }
 
@@ -170,7 +171,8 @@ final class HTTP2Channel: CallChannel {
     /// One stream from its headers to its end.
     func exchange(
         _ headers: HPACKHeaders, _ requests: @escaping RequestProducer,
-        _ receive: @escaping @Sendable (ByteBuffer) async throws -> Void = { _ in }
+        _ receive: @escaping @Sendable (ByteBuffer) async throws -> Void = { _ in },
+        gzip: Bool = false
     ) async throws -> Answer {
         let complete = Mutex<Answer?>(nil)
         do {
@@ -182,7 +184,7 @@ final class HTTP2Channel: CallChannel {
             return try await stream.executeThenClose { inbound, outbound in
                 try await outbound.write(.headers(.init(headers: headers)))
                 return try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { await Self.send(requests, outbound) }
+                    group.addTask { await Self.send(requests, outbound, gzip: gzip) }
                     defer { group.cancelAll() }
                     let answer = try await self.read(inbound, receive)
                     complete.withLock { $0 = answer }
@@ -204,10 +206,12 @@ final class HTTP2Channel: CallChannel {
     /// Fails without a word when the server has answered already.
     private static func send(
         _ requests: RequestProducer,
-        _ outbound: NIOAsyncChannelOutboundWriter<HTTP2Frame.FramePayload>
+        _ outbound: NIOAsyncChannelOutboundWriter<HTTP2Frame.FramePayload>, gzip: Bool
     ) async {
         let writer = PayloadWriter { payload in
-            let framed = GRPCMessageBuffer.framed(payload)
+            let compressed = gzip ? Gzip.compress(payload) : nil
+            let framed = GRPCMessageBuffer.framed(
+                compressed ?? payload, isCompressed: compressed != nil)
             try await outbound.write(.data(.init(data: .byteBuffer(framed))))
         }
         do {
@@ -229,11 +233,17 @@ final class HTTP2Channel: CallChannel {
             switch frame {
             case .headers(let headers):
                 answer.headers.append(headers.headers)
+                messages.acceptsGzip = answer.value("grpc-encoding") == "gzip"
                 if headers.endStream { return answer }
             case .data(let data):
                 guard case .byteBuffer(let bytes) = data.data else { continue }
                 messages.append(bytes)
-                while let message = try messages.next(limits) { try await receive(message) }
+                var inflated = messages.inflatedBytes
+                while let message = try messages.next(limits) {
+                    if messages.inflatedBytes > inflated { answer.compressedMessages += 1 }
+                    inflated = messages.inflatedBytes
+                    try await receive(message)
+                }
             default: break
             }
         }
