@@ -1,5 +1,6 @@
 import Foundation
 import ServiceKit
+import Synchronization
 import Testing
 
 @testable import portolan
@@ -52,6 +53,29 @@ struct ConfigurationFileTests {
         }
     }
 
+    @Test("another Region's service may have several addresses, each of which must be one")
+    func severalAddresses() async throws {
+        func with(_ addresses: String) -> String {
+            let peers = """
+                "peers": {"names": ["eu-west-1"], "eu-west-1": {"coordinator": "\(addresses)"}},
+                """
+            return complete.replacing("\"dataDirectory\"", with: peers + "\"dataDirectory\"")
+        }
+        for wrong in ["a:1,", ",a:1", "a:1,b", "a:1,,b:2", ""] {
+            let failure = try await failure("configuration", with(wrong)) {
+                _ = try await ConfigurationFile.load($0)
+            }
+            #expect(failure.message.contains("peers.eu-west-1.coordinator"))
+        }
+        let read = Mutex<[String]>([])
+        _ = try await failure("configuration", with("a:1, [::1]:2")) {
+            let configuration = try await ConfigurationFile.load($0)
+            let found = configuration.addresses(of: .coordinator, in: "eu-west-1")
+            read.withLock { $0 = found.map(\.description) }
+        }
+        #expect(read.withLock { $0 } == ["a:1", "[::1]:2"])
+    }
+
     @Test("a context that lacks something names it")
     func context() async throws {
         let missing = try await failure("context", nil) { _ = try OperatorContext.load($0) }
@@ -78,9 +102,10 @@ struct ConfigurationFileTests {
         #expect(loaded.certificate == "\(directory)/alice/certificate.pem")
         #expect(loaded.key == "/keys/alice.pem")
         #expect(
-            try loaded.address(of: .directory, in: "eu-central-1").description == "127.0.0.1:7101")
+            try loaded.addresses(of: .directory, in: "eu-central-1").map(\.description)
+                == ["127.0.0.1:7101"])
         let unknown = #expect(throws: CommandFailure.self) {
-            try loaded.address(of: .directory, in: "eu-west-1")
+            try loaded.addresses(of: .directory, in: "eu-west-1")
         }
         #expect(unknown?.message.contains("eu-west-1") == true)
     }

@@ -51,7 +51,7 @@ struct ServiceHostTests {
             return CachedChannels(
                 tls: try TLSIdentityStore(identity), group: MultiThreadedEventLoopGroup.singleton,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            ) { _, _ in ServiceAddress(host: "127.0.0.1", port: port) }
+            ) { _, _ in [ServiceAddress(host: "127.0.0.1", port: port)] }
         }
 
         func remove() { try? FileManager.default.removeItem(atPath: directory) }
@@ -67,8 +67,9 @@ struct ServiceHostTests {
             self.readiness = readiness
             var methods = MethodTable()
             let all =
-                PortalSessionsMethods.all + PortalOperatorCredentialsMethods.all
-                + PortalScimTokensMethods.all
+            let all =
+                PortalSessionsMethods.all + PortalScimTokensMethods.all
+                + PortalOperatorCredentialsMethods.all + PortalCredentialsMethods.all
             for method in complete ? all : Array(all.dropLast()) {
                 methods.register(
                     method,

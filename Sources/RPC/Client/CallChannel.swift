@@ -12,10 +12,16 @@ public struct CallOptions: Sendable {
     public var timeout: Duration?
     /// Lower-case names; at most 32 pairs and 8 KiB.
     public var metadata: [String: String]
+    /// Waits for a server that cannot be reached, until the timeout, instead of failing at once.
+    public var waitsForServer: Bool
 
-    public init(timeout: Duration? = .seconds(10), metadata: [String: String] = [:]) {
+    public init(
+        timeout: Duration? = .seconds(10), metadata: [String: String] = [:],
+        waitsForServer: Bool = false
+    ) {
         self.timeout = timeout
         self.metadata = metadata
+        self.waitsForServer = waitsForServer
     }
 
     public static var standard: CallOptions { CallOptions() }

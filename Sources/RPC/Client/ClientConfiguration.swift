@@ -1,7 +1,7 @@
 /// How a client makes and keeps its connections.
 package struct ClientConfiguration: Sendable {
     package var limits = CallLimits.standard
-    /// Connections to spread calls over. They are made when first needed.
+    /// Connections to spread calls over, at least one per address. They are made when first needed.
     package var connections = 1
     /// From the name look-up to the server's first frame.
     package var connectTimeout = Duration.seconds(5)
@@ -19,4 +19,11 @@ package struct ClientConfiguration: Sendable {
     package init() {}
 
     package static var standard: ClientConfiguration { ClientConfiguration() }
+
+    /// Doubles with each failure up to the maximum; the second half of it is random.
+    func backOff(failures: Int) -> Duration {
+        let doubled = backOffMin * (1 << min(max(failures - 1, 0), 16))
+        let pause = min(doubled, backOffMax).nanosecondsClamped
+        return .nanoseconds(pause / 2 + Int64.random(in: 0...max(pause / 2, 1)))
+    }
 }

@@ -5,20 +5,17 @@ import NIOSSL
 
 /// Whom to connect to, and how.
 struct ClientTarget: Sendable {
-    let addresses: [RPCAddress]
+    let address: RPCAddress
     let expected: PeerIdentity
     let tls: TLSIdentityStore
     let eventLoop: any EventLoop
     let configuration: ClientConfiguration
     let logger: Logger
 
-    /// Makes a connection. Each attempt after a failure takes the next address.
+    /// Makes a connection.
     ///
     /// Fails with `RPCError`.
-    func connect(
-        attempt: Int, onUnusable: @escaping @Sendable () -> Void
-    ) -> EventLoopFuture<ClientLink> {
-        let address = addresses[attempt % addresses.count]
+    func connect(onUnusable: @escaping @Sendable () -> Void) -> EventLoopFuture<ClientLink> {
         let peerName = "\(expected) at \(address)"
         let opened = eventLoop.makePromise(of: Void.self)
         let timeout = TimeAmount(configuration.connectTimeout)
@@ -72,12 +69,5 @@ struct ClientTarget: Sendable {
             channel.close(promise: nil)
         }
         opened.futureResult.whenComplete { _ in timer.cancel() }
-    }
-
-    /// Doubles with each failure up to the maximum; the second half of it is random.
-    func backOff(failures: Int) -> TimeAmount {
-        let doubled = configuration.backOffMin * (1 << min(max(failures - 1, 0), 16))
-        let pause = min(doubled, configuration.backOffMax).nanosecondsClamped
-        return .nanoseconds(pause / 2 + Int64.random(in: 0...max(pause / 2, 1)))
     }
 }

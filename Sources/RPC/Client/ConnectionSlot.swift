@@ -4,8 +4,8 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// Keeps one connection: makes it when needed, again after a loss, with growing pauses while that
-/// fails.
+/// Keeps one connection to one address: makes it when needed, again after a loss, with growing pauses
+/// while that fails.
 final class ConnectionSlot: Sendable {
     private enum Phase {
         case idle
@@ -25,10 +25,16 @@ final class ConnectionSlot: Sendable {
         var lastError: RPCError?
     }
 
+    let address: RPCAddress
+    /// How the calls on it went.
+    let health = SlotHealth()
     private let target: ClientTarget
     private let state = Mutex(State())
 
-    init(_ target: ClientTarget) { self.target = target }
+    init(_ target: ClientTarget) {
+        self.target = target
+        self.address = target.address
+    }
 
     /// The connection, made if there is none.
     ///
@@ -54,6 +60,46 @@ final class ConnectionSlot: Sendable {
         state.withLock { if case .open(let link) = $0.phase { link } else { nil } }
     }
 
+    /// How readily it takes a call.
+    enum Readiness: Int, Comparable {
+        case open
+        /// Is being connected, or may be tried.
+        case reachable
+        /// Its server answers that it cannot.
+        case unwell
+        /// The pause after a failure to connect lasts.
+        case unreachable
+
+        static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    func readiness(_ now: NIODeadline) -> Readiness {
+        let phase = state.withLock { state -> Readiness in
+            switch state.phase {
+            case .open: return .open
+            case .connecting, .closed: return .reachable
+            case .idle:
+                return state.lastError != nil && state.notBefore > now ? .unreachable : .reachable
+            }
+        }
+        return phase < .unwell && health.isUnwell(now) ? .unwell : phase
+    }
+
+    /// What is left of the pause after a failure to connect.
+    var pause: Duration {
+        let instant = state.withLock { $0.lastError == nil ? .now() : $0.notBefore }
+        return .nanoseconds(max(0, (instant - .now()).nanoseconds))
+    }
+
+    /// Connects in the background, unless it is connected or the pause after a failure lasts.
+    func prepare() {
+        state.withLock { state in
+            guard case .idle = state.phase, state.lastError == nil || state.notBefore <= .now()
+            else { return }
+            _ = connect(&state)
+        }
+    }
+
     func close() {
         let link = state.withLock { state -> ClientLink? in
             defer { state.phase = .closed }
@@ -66,7 +112,7 @@ final class ConnectionSlot: Sendable {
     private func connect(_ state: inout State) -> EventLoopFuture<ClientLink> {
         state.generation += 1
         let generation = state.generation
-        let future = target.connect(attempt: state.failures) { self.lost(generation) }
+        let future = target.connect { self.lost(generation) }
         state.phase = .connecting(future)
         // Not at once: the lock is held.
         future.whenComplete { result in
@@ -90,7 +136,8 @@ final class ConnectionSlot: Sendable {
                 state.phase = .idle
                 state.failures += 1
                 state.lastError = error as? RPCError
-                state.notBefore = .now() + target.backOff(failures: state.failures)
+                state.notBefore =
+                    .now() + TimeAmount(target.configuration.backOff(failures: state.failures))
             }
             return nil
         }

@@ -7,12 +7,11 @@ import Synchronization
 /// Connects when first called and again after a loss. Calls that certainly did not reach a handler
 /// are sent again, those declared idempotent also when that is not certain.
 package final class RPCClient: CallChannel {
-    private let slots: [ConnectionSlot]
-    private let next = Atomic<Int>(0)
+    private let pool: ConnectionPool
     private let configuration: ClientConfiguration
 
     /// `expected` must be what the server's certificate says; several addresses are the same
-    /// service's and are tried in turn.
+    /// service's, and calls are spread over those that are well.
     package init(
         addresses: [RPCAddress], expected: PeerIdentity, tls: TLSIdentityStore,
         group: any EventLoopGroup, configuration: ClientConfiguration = .standard,
@@ -20,35 +19,32 @@ package final class RPCClient: CallChannel {
     ) {
         precondition(!addresses.isEmpty && configuration.connections > 0)
         self.configuration = configuration
-        self.slots = (0..<configuration.connections).map { index in
-            let rotated =
-                Array(addresses[(index % addresses.count)...])
-                + Array(addresses[..<(index % addresses.count)])
-            return ConnectionSlot(
-                ClientTarget(
-                    addresses: rotated, expected: expected, tls: tls, eventLoop: group.next(),
-                    configuration: configuration, logger: logger))
-        }
+        self.pool = ConnectionPool(
+            addresses: addresses, expected: expected, tls: tls, group: group,
+            configuration: configuration, logger: logger)
     }
 
     package func unary(
         _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
     ) async throws -> ByteBuffer {
         let (deadline, metadata) = try check(request, options, method)
-        var attempt = 0
+        var policy = policy(method, options, deadline)
+        var avoided: RPCAddress?
         while true {
-            attempt += 1
+            let (slot, link) = try await link(&policy, avoiding: avoided)
+            slot.health.began()
             do {
-                let link = try await link(by: deadline, for: method)
-                return try await link.unary(
+                let answer = try await link.unary(
                     ClientCall(
                         method: method, request: request, metadata: metadata, deadline: deadline))
+                slot.health.ended()
+                return answer
             } catch let failure as CallFailure {
-                let isSafe = !failure.mayHaveRun || method.isIdempotent
-                guard isSafe, failure.error.code == .unavailable,
-                    failure.error.isOfConnection, attempt < configuration.attemptsMax,
-                    !deadline.hasPassed, !Task.isCancelled
-                else { throw failure.error }
+                slot.health.failed(
+                    isOfServer: failure.error.code == .unavailable && !failure.error.isOfConnection,
+                    configuration)
+                try await Self.wait(policy.failed(failure), until: deadline)
+                avoided = slot.address
             }
         }
     }
@@ -57,7 +53,7 @@ package final class RPCClient: CallChannel {
         _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
     ) async throws -> PayloadStream {
         let (deadline, metadata) = try check(request, options, method)
-        let link = try await link(by: deadline, for: method)
+        let link = try await link(method, options, deadline)
         return link.serverStreaming(
             ClientCall(method: method, request: request, metadata: metadata, deadline: deadline))
     }
@@ -66,7 +62,7 @@ package final class RPCClient: CallChannel {
         _ method: MethodDescriptor, options: CallOptions, requests: @escaping RequestProducer
     ) async throws -> ByteBuffer {
         let (deadline, metadata) = try check(nil, options, method)
-        let link = try await link(by: deadline, for: method)
+        let link = try await link(method, options, deadline)
         let call = ClientCall(
             method: method, request: nil, metadata: metadata, deadline: deadline)
         do {
@@ -80,15 +76,13 @@ package final class RPCClient: CallChannel {
         _ method: MethodDescriptor, options: CallOptions, requests: @escaping RequestProducer
     ) async throws -> PayloadStream {
         let (deadline, metadata) = try check(nil, options, method)
-        let link = try await link(by: deadline, for: method)
+        let link = try await link(method, options, deadline)
         return link.bidirectionalStreaming(
             ClientCall(method: method, request: nil, metadata: metadata, deadline: deadline),
             requests)
     }
 
-    package func close() async {
-        for slot in slots { slot.close() }
-    }
+    package func close() async { pool.close() }
 
     private func check(
         _ request: ByteBuffer?, _ options: CallOptions, _ method: MethodDescriptor
@@ -101,19 +95,49 @@ package final class RPCClient: CallChannel {
         return (deadline, metadata)
     }
 
-    private func link(
-        by deadline: Deadline, for method: MethodDescriptor
-    ) async throws -> ClientLink {
-        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        let slot = slots[Int(UInt(bitPattern: index) % UInt(slots.count))]
-        if let link = slot.current { return link }
-        return try await slot.link(by: deadline, for: method)
+    private func policy(
+        _ method: MethodDescriptor, _ options: CallOptions, _ deadline: Deadline
+    ) -> RetryPolicy {
+        RetryPolicy(
+            configuration, method, options, deadline,
+            hasOthers: pool.hasSeveralAddresses)
     }
-}
 
-extension RPCError {
-    /// Whether the connection failed rather than the service behind it.
-    fileprivate var isOfConnection: Bool {
-        ["CONNECTION_LOST", "CONNECTION_FAILED", "SERVER_STOPPING"].contains(reason)
+    private func link(
+        _ method: MethodDescriptor, _ options: CallOptions, _ deadline: Deadline
+    ) async throws -> ClientLink {
+        var policy = policy(method, options, deadline)
+        return try await link(&policy, avoiding: nil).link
+    }
+
+    /// An open connection, as the policy allows it to be waited for.
+    private func link(
+        _ policy: inout RetryPolicy, avoiding first: RPCAddress?
+    ) async throws -> (slot: ConnectionSlot, link: ClientLink) {
+        var avoided = first
+        while true {
+            let slot = pool.slot(avoiding: avoided)
+            if let link = slot.current { return (slot, link) }
+            do {
+                return (slot, try await slot.link(by: policy.deadline, for: policy.method))
+            } catch let error as RPCError {
+                try await Self.wait(
+                    policy.missed(error, pause: slot.pause), until: policy.deadline)
+                avoided = slot.address
+            }
+        }
+    }
+
+    private static func wait(
+        _ decision: RetryPolicy.Decision, until deadline: Deadline
+    ) async throws {
+        switch decision {
+        case .fail(let error): throw error
+        case .again(let pause):
+            do {
+                if pause > .zero { try await Task.sleep(for: min(pause, deadline.remaining)) }
+                try Task.checkCancellation()
+            } catch { throw RPCError.callerGone }
+        }
     }
 }

@@ -83,6 +83,23 @@ extension RegionConfiguration {
         return result
     }
 
+    /// Other Regions' services may have several addresses each.
+    private static func addressLists(
+        _ config: ConfigReader, name: String
+    ) throws -> [ServiceName: [ServiceAddress]] {
+        var result: [ServiceName: [ServiceAddress]] = [:]
+        for service in ServiceName.allCases {
+            guard let text = config.string(forKey: ConfigKey([service.rawValue])) else { continue }
+            guard let list = ServiceAddress.list(text) else {
+                throw ConfigurationError(
+                    key: "\(name).\(service.rawValue)",
+                    problem: "\(text) is not host:port, or several of them with commas between")
+            }
+            result[service] = list
+        }
+        return result
+    }
+
     private static func peers(_ config: ConfigReader) throws -> [String: PeerRegion] {
         var result: [String: PeerRegion] = [:]
         for name in config.stringArray(forKey: "peers.names") ?? [] {
@@ -90,8 +107,10 @@ extension RegionConfiguration {
                 throw ConfigurationError(key: "peers.names", problem: "\(name) is no Region name")
             }
             let peer = config.scoped(to: ConfigKey(["peers", name]))
+            let lists = try addressLists(peer, name: "peers.\(name)")
             result[name] = PeerRegion(
-                name: name, addresses: try addresses(peer, name: "peers.\(name)"),
+                name: name, addresses: lists.compactMapValues(\.first),
+                moreAddresses: lists.mapValues { Array($0.dropFirst()) },
                 portalURL: peer.string(forKey: "portalURL") ?? "")
         }
         return result

@@ -23,6 +23,15 @@ public struct ServiceAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: host, port: port)
     }
 
+    /// Reads one or more addresses of the same service, separated by commas; nil when one is wrong.
+    public static func list(_ text: String) -> [ServiceAddress]? {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let addresses = parts.compactMap { part in
+            ServiceAddress(part.trimmingCharacters(in: .whitespaces))
+        }
+        return addresses.count == parts.count ? addresses : nil
+    }
+
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
@@ -30,12 +39,18 @@ public struct ServiceAddress: Hashable, Sendable, CustomStringConvertible {
 public struct PeerRegion: Sendable {
     public let name: String
     public let addresses: [ServiceName: ServiceAddress]
+    /// Further addresses of the same services: calls are spread over all.
+    public let moreAddresses: [ServiceName: [ServiceAddress]]
     /// https URL of its access portal, without a trailing slash.
     public let portalURL: String
 
-    public init(name: String, addresses: [ServiceName: ServiceAddress], portalURL: String) {
+    public init(
+        name: String, addresses: [ServiceName: ServiceAddress],
+        moreAddresses: [ServiceName: [ServiceAddress]] = [:], portalURL: String
+    ) {
         self.name = name
         self.addresses = addresses
+        self.moreAddresses = moreAddresses
         self.portalURL = portalURL
     }
 }
@@ -110,6 +125,13 @@ public struct RegionConfiguration: Sendable {
     /// Address of a service: of this Region when `region` is its own, else of the peer.
     public func address(of service: ServiceName, in region: String) -> ServiceAddress? {
         region == self.region ? listen[service] : peers[region]?.addresses[service]
+    }
+
+    /// All addresses of a service; none when it is not known.
+    public func addresses(of service: ServiceName, in region: String) -> [ServiceAddress] {
+        guard let first = address(of: service, in: region) else { return [] }
+        let more = region == self.region ? nil : peers[region]?.moreAddresses[service]
+        return [first] + (more ?? [])
     }
 
     /// Directory of one service's data.

@@ -36,7 +36,7 @@ struct ClientOptions: ParsableArguments {
         let path = context ?? OperatorContext.defaultPath(ProcessInfo.processInfo.environment)
         let context = try OperatorContext.load(path)
         let region = self.region ?? context.region
-        _ = try context.address(of: .coordinator, in: region)
+        _ = try context.addresses(of: .coordinator, in: region)
         let channels = try OperatorChannels(context)
         let session = RegionSession(
             context: context, region: region, channels: channels, options: call)

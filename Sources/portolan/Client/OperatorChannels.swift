@@ -16,7 +16,7 @@ struct OperatorChannels: ServiceChannels {
         channels = CachedChannels(
             tls: try TLSIdentityStore(identity), group: MultiThreadedEventLoopGroup.singleton,
             logger: .silent
-        ) { service, region in try context.address(of: service, in: region) }
+        ) { service, region in try context.addresses(of: service, in: region) }
     }
 
     func channel(to service: ServiceName, in region: String) throws -> any CallChannel {

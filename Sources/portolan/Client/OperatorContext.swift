@@ -10,7 +10,7 @@ struct OperatorContext: Codable, Sendable, Equatable {
     var roots: String
     /// The Region that is asked unless `--region` names another.
     var region: String
-    /// Region to service to "host:port".
+    /// Region to service to "host:port", or several of them with commas between.
     var regions: [String: [String: String]]
 
     /// PORTOLAN_CONTEXT, else ~/.config/portolan/context.json.
@@ -50,8 +50,8 @@ struct OperatorContext: Codable, Sendable, Equatable {
         return try encoder.encode(self) + Data("\n".utf8)
     }
 
-    /// Where a service of a Region is reached.
-    func address(of service: ServiceName, in region: String) throws -> ServiceAddress {
+    /// Where a service of a Region is reached; at least one.
+    func addresses(of service: ServiceName, in region: String) throws -> [ServiceAddress] {
         guard let services = regions[region] else {
             let known = regions.keys.sorted().joined(separator: ", ")
             throw CommandFailure(
@@ -59,12 +59,12 @@ struct OperatorContext: Codable, Sendable, Equatable {
                 hint: "It knows \(known.isEmpty ? "none" : known). Choose one with --region, or "
                     + "make the context anew with portolan context create.")
         }
-        guard let text = services[service.rawValue], let address = ServiceAddress(text) else {
+        guard let text = services[service.rawValue], let found = ServiceAddress.list(text) else {
             throw CommandFailure(
                 "The context has no address of the \(service.rawValue) service in \(region).",
                 hint: "Add \"\(service.rawValue)\": \"host:port\" under regions.\(region).")
         }
-        return address
+        return found
     }
 
     private func resolved(against directory: String) -> OperatorContext {

@@ -11,7 +11,7 @@ struct RegionSession: Sendable {
 
     /// The same operator, another Region.
     func other(_ region: String) throws -> RegionSession {
-        _ = try context.address(of: .coordinator, in: region)
+        _ = try context.addresses(of: .coordinator, in: region)
         return RegionSession(
             context: context, region: region, channels: channels, options: options)
     }

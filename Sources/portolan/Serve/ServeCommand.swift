@@ -89,7 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
             let tls = try TLSIdentityStore(
                 try ServiceIdentity.load(name, configuration: configuration))
             let reached = CachedChannels(tls: tls, group: group, logger: logger) {
-                configuration.address(of: $0, in: $1)
+                configuration.addresses(of: $0, in: $1)
             }
             let module = try await open(name, configuration, reached, logger)
             services.append(

@@ -21,6 +21,8 @@ enum TestMethods {
     static let tail = MethodDescriptor(
         service: service, name: "Tail", kind: .serverStreaming, isIdempotent: true)
     static let missing = method("Missing")
+    /// Says UNAVAILABLE while the service is so.
+    static let moody = method("Moody", idempotent: true)
     /// Says how many requests there were and how many bytes they had.
     static let collect = method("Collect", .clientStreaming)
     /// Answers after the first request.
@@ -48,6 +50,7 @@ final class TestService: Sendable {
     let cancelled = Mutex(0)
     let running = Mutex(0)
     let onward = Mutex<(@Sendable () async throws -> ByteBuffer)?>(nil)
+    let isUnavailable = Mutex(false)
     private let isReleased = Mutex(false)
 
     func release() { isReleased.withLock { $0 = true } }
@@ -104,6 +107,12 @@ final class TestService: Sendable {
             .serverStreaming { _, _, writer in
                 try await writer.write(ByteBuffer(string: "first"))
                 _ = try await self.hang()
+            })
+        table.register(
+            TestMethods.moody,
+            .unary { payload, _ in
+                guard self.isUnavailable.withLock({ $0 }) else { return payload }
+                throw RPCError(.unavailable, reason: "STATE_LOADING", message: "Not yet.")
             })
         registerStreams(in: &table)
         table.register(

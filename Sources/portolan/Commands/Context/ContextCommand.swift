@@ -63,20 +63,25 @@ struct ContextCommand: AsyncParsableCommand {
             let layout = PKILayout(
                 directory: URL(fileURLWithPath: configuration.pkiDirectory).path)
             let files = layout.operatorIdentity(name)
-            var regions = [configuration.region: addresses(configuration.listen)]
-            for peer in configuration.peers.values {
-                regions[peer.name] = addresses(peer.addresses)
-            }
+            let names = [configuration.region] + configuration.peers.keys
+            let regions = names.map { ($0, addresses(configuration, in: $0)) }
             return OperatorContext(
                 trustDomain: configuration.trustDomain, certificate: files.certificate,
-                key: files.key, roots: layout.root, region: configuration.region, regions: regions)
+                key: files.key, roots: layout.root, region: configuration.region,
+                regions: Dictionary(regions, uniquingKeysWith: { first, _ in first }))
         }
 
         private static func addresses(
-            _ addresses: [ServiceName: ServiceAddress]
+            _ configuration: RegionConfiguration, in region: String
         ) -> [String: String] {
-            Dictionary(
-                uniqueKeysWithValues: addresses.map { ($0.key.rawValue, $0.value.description) })
+            var texts: [String: String] = [:]
+            for service in ServiceName.allCases {
+                let found = configuration.addresses(of: service, in: region)
+                if !found.isEmpty {
+                    texts[service.rawValue] = found.map(\.description).joined(separator: ",")
+                }
+            }
+            return texts
         }
     }
 

@@ -68,7 +68,7 @@ struct HealthCommand: AsyncParsableCommand {
                 tls: try TLSIdentityStore(
                     try ServiceIdentity.load(service, configuration: configuration)),
                 group: MultiThreadedEventLoopGroup.singleton, logger: .silent
-            ) { configuration.address(of: $0, in: $1) }
+            ) { configuration.addresses(of: $0, in: $1) }
             answers += try await ask([service], configuration.region) {
                 try channels.channel(to: $0, in: configuration.region)
             }
