@@ -9,7 +9,8 @@ import ReplicatedState
 package import RPC
 package import ServiceKit
 
-/// The portal: HTTPS for people, identity providers and tools; sessions and SCIM tokens by RPC.
+/// The portal: HTTPS for people, identity providers and tools; sessions, role credentials and SCIM
+/// tokens by RPC.
 package struct PortalModule: ServiceModule {
     package let name = ServiceName.portal
     package let methods: MethodTable
@@ -87,6 +88,8 @@ package struct PortalModule: ServiceModule {
             issuer: features.issuer, instance: features.services.instance,
             configuration: features.services.configuration
         ).register(in: &methods)
+        CredentialAdministration(authenticator: features.authenticator, issuer: features.issuer)
+            .register(in: &methods)
         return methods
     }
 }

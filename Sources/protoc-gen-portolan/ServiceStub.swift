@@ -7,7 +7,7 @@ struct ServiceStub {
     let namer: SwiftProtobufNamer
 
     /// The Swift prefix of the file and the service's name, without saying the same twice.
-    private var typeName: String {
+    var typeName: String {
         let prefix = namer.typePrefix(forFile: service.file)
         let stem = String(prefix.prefix(while: { $0 != "_" }))
         return service.name.hasPrefix(stem) ? service.name : prefix + service.name
@@ -32,7 +32,21 @@ struct ServiceStub {
             }
             let names = service.methods.map(\.swiftName).joined(separator: ", ")
             output.line("public static let all = [\(names)]")
+            writeTypes(to: &output)
         }
+    }
+
+    /// What a tool needs that knows a method by its name only.
+    private func writeTypes(to output: inout SourceWriter) {
+        output.line("/// The methods with the types of their messages.")
+        output.line("public static let typed = [")
+        for method in service.methods {
+            let request = namer.fullName(message: method.inputType)
+            let response = namer.fullName(message: method.outputType)
+            output.line(
+                "    TypedMethod(\(method.swiftName), \(request).self, \(response).self),")
+        }
+        output.line("]")
     }
 
     private func writeHandler(to output: inout SourceWriter) {

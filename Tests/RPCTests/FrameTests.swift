@@ -241,6 +241,43 @@ struct FrameTests {
             [UInt8](buffer: buffer) == [0, 0, 0, 8, 8, 3, 0x32, 4, 0x10, 0x80, 0x80, 0x10])
     }
 
+    @Test("so are those of the frames of a connection")
+    func documentedControl() {
+        func bytes(_ write: (inout ByteBuffer) -> Void) -> [UInt8] {
+            var buffer = ByteBuffer()
+            write(&buffer)
+            return [UInt8](buffer: buffer)
+        }
+        var settings = WireSettings()
+        settings.frameBytesMax = 4_259_840
+        settings.streamsMax = 1_000
+        settings.streamCreditBytes = 262_144
+        let first = bytes { $0.writeFrame(streamID: 0, .settings(settings)) }
+        #expect(
+            first == [
+                0, 0, 0, 0x0e, 0x4a, 0x0c, 0x40, 0x80, 0x80, 0x84, 2, 0x48, 0xe8, 7, 0x50, 0x80,
+                0x80, 0x10,
+            ])
+        let message = bytes {
+            $0.writeMessage(streamID: 3, payload: ByteBuffer(bytes: [0x0a, 2, 0x68, 0x69]))
+        }
+        #expect(message == [0, 0, 0, 0x0a, 8, 3, 0x1a, 6, 0x1a, 4, 0x0a, 2, 0x68, 0x69])
+        let cancel = bytes { $0.writeFrame(streamID: 3, .cancel(WireCancel())) }
+        #expect(cancel == [0, 0, 0, 4, 8, 3, 0x2a, 0])
+        #expect(
+            bytes { $0.writePing(7, isAcknowledgement: false) } == [0, 0, 0, 4, 0x3a, 2, 0x10, 7])
+        #expect(
+            bytes { $0.writePing(7, isAcknowledgement: true) }
+                == [0, 0, 0, 6, 0x3a, 4, 0x10, 7, 0x20, 1])
+        #expect(
+            bytes { $0.writeGoAway(lastStreamID: 41, nil) } == [0, 0, 0, 4, 0x42, 2, 0x38, 0x29])
+        let tooLarge = RPCError(.resourceExhausted, reason: "FRAME_TOO_LARGE", message: "")
+        #expect(
+            bytes { $0.writeGoAway(lastStreamID: 41, tooLarge) }
+                == [0, 0, 0, 0x17, 0x42, 0x15, 0x0a, 0x0f] + Array("FRAME_TOO_LARGE".utf8)
+                + [0x10, 8, 0x38, 0x29])
+    }
+
     @Test("unknown fields of a later version are skipped")
     func unknownFields() throws {
         let known = try #require(Self.samples().first)

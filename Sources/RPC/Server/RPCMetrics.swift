@@ -69,6 +69,9 @@ package struct RPCMetrics: Sendable {
     package internal(set) var connectionsAccepted: UInt64 = 0
     /// Connections that ended before they had a peer: handshake, certificate, limit.
     package internal(set) var connectionsRefused: UInt64 = 0
+    /// Calls that named no method of the server, and connections ended for what their peer did; by
+    /// the runtime's own reasons. Refusals of methods are among their calls.
+    package internal(set) var refusals: [String: UInt64] = [:]
 
     package init() {}
 

@@ -84,6 +84,7 @@ extension ServerConnection {
         guard phase == .open || phase == .draining else { return }
         core.logger.debug(
             "a connection was ended", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+        core.count(refusal: error.reason)
         outbound.writeGoAway(lastStreamID: highestStreamID, error)
         for stream in streams.values where !stream.isAnswered {
             counters(stream.method).end(

@@ -195,8 +195,9 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
             core.index.find(UnsafeRawBufferPointer(rebasing: bytes[frame.view.name]))
         }
         guard let method else {
-            return outbound.writeFailure(
-                streamID: id, .unknownMethod(frame.string(frame.view.name)))
+            let error = RPCError.unknownMethod(frame.string(frame.view.name))
+            core.count(refusal: error.reason)
+            return outbound.writeFailure(streamID: id, error)
         }
         let counters = counters(method)
         let payload = frame.payload ?? ByteBuffer()

@@ -66,6 +66,11 @@ final class ServerCore: Sendable {
         registry.withLock { $0.ended.merge(figures) }
     }
 
+    /// Counts what belongs to no method. `reason` is one of the runtime's own.
+    func count(refusal reason: String) {
+        registry.withLock { $0.ended.refusals[reason, default: 0] += 1 }
+    }
+
     /// Lets no connection in any more and tells those there are to finish.
     func drain() -> [any Channel] {
         let (channels, handles) = registry.withLock { registry in

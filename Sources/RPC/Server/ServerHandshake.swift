@@ -93,6 +93,7 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
 
     private func refuseSilently(_ context: ChannelHandlerContext) {
         isRefused = true
+        core.count(refusal: "PEER_IDENTITY")
         context.close(promise: nil)
     }
 
@@ -103,6 +104,7 @@ final class ServerHandshake: ChannelInboundHandler, RemovableChannelHandler {
                 "remote": "\(context.remoteAddress?.description ?? "unknown")",
                 "reason": "\(reason)",
             ])
+        core.count(refusal: reason)
         var bytes = ByteBuffer()
         bytes.writeGoAway(
             lastStreamID: 0,

@@ -105,6 +105,8 @@ extension ServiceRules {
             Grant(PortalScimTokensMethods.all, [administrator]),
             Grant(
                 PortalOperatorCredentialsMethods.all, [administrator, keyAdministrator, auditor]),
+            // Whose keys these are is decided by the session token in the request.
+            Grant(PortalCredentialsMethods.all, operators),
         ]
     }
 }

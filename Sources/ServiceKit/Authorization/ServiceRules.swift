@@ -1,3 +1,4 @@
+import Contracts
 public import RPC
 
 /// The one table of who may call what, for every service. Not listed is denied.
@@ -8,7 +9,7 @@ public enum ServiceRules {
     /// Callers by full method name, for one service.
     public static func rules(for service: ServiceName) -> [String: Set<AuthorizationTable.Caller>] {
         var rules: [String: Set<AuthorizationTable.Caller>] = [:]
-        for grant in grants(for: service) + [everyone] {
+        for grant in grants(for: service) + [everyone, watchers] {
             for method in grant.methods { rules[method, default: []].formUnion(grant.callers) }
         }
         return rules
@@ -59,6 +60,9 @@ public enum ServiceRules {
                 + ReflectionService.methods,
             ServiceName.allCases.flatMap { local($0) + remote($0) } + operators)
     }
+
+    /// The figures of every service.
+    static var watchers: Grant { Grant(MonitoringMethods.all, [administrator, auditor]) }
 
     private static func grants(for service: ServiceName) -> [Grant] {
         switch service {

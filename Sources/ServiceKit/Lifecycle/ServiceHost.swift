@@ -1,3 +1,4 @@
+import Contracts
 package import Logging
 package import NIOCore
 package import RPC
@@ -55,6 +56,8 @@ package struct ServiceHost: Service {
     private func makeServer() throws -> RPCServer {
         var methods = module.methods
         HealthService(module.name) { [module] in await module.readiness }.register(in: &methods)
+        let monitoring = MonitoringService()
+        monitoring.register(in: &methods)
         do {
             try ReflectionService(of: methods).registerAll(in: &methods)
         } catch {
@@ -70,7 +73,9 @@ package struct ServiceHost: Service {
                     + differences.joined(separator: "; ") + ".",
                 remedy: "This is a mistake in the program; please report it.")
         }
-        return RPCServer(methods: methods, authorization: table, tls: tls, logger: logger)
+        let server = RPCServer(methods: methods, authorization: table, tls: tls, logger: logger)
+        monitoring.follow(server)
+        return server
     }
 
     private func listen(_ server: RPCServer) async throws -> RPCAddress {

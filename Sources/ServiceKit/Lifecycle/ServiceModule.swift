@@ -3,7 +3,7 @@ public import RPC
 /// What a service library hands to the executable: methods to offer and work to run beside them.
 public protocol ServiceModule: Sendable {
     var name: ServiceName { get }
-    /// All methods; the host adds health and reflection.
+    /// All methods; the host adds health, reflection and figures.
     var methods: MethodTable { get }
     /// Background work until cancelled. Returns only when cancelled or when the service cannot go
     /// on; throwing ends the process.

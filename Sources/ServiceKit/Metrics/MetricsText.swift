@@ -44,6 +44,8 @@ struct MetricsText {
             sample("portolan_rpc_calls_in_flight", labels(key), Double(figures.inFlight))
         }
         add(calls)
+        addBytes(calls)
+        addRefusals(metrics)
         family("portolan_rpc_connections", "gauge", "Connections open.")
         sample("portolan_rpc_connections", [], Double(metrics.connections))
         family("portolan_rpc_connections_accepted_total", "counter", "Connections accepted.")
@@ -73,6 +75,26 @@ struct MetricsText {
                 "portolan_rpc_duration_seconds_sum", labels(key),
                 Double(figures.latency.sumNanoseconds) / 1e9)
             sample("portolan_rpc_duration_seconds_count", labels(key), Double(total))
+        }
+    }
+
+    private mutating func addBytes(_ calls: [(key: RPCMetrics.Key, value: MethodFigures)]) {
+        family("portolan_rpc_request_bytes_total", "counter", "Bytes of requests, decompressed.")
+        for (key, figures) in calls {
+            sample("portolan_rpc_request_bytes_total", labels(key), Double(figures.requestBytes))
+        }
+        family("portolan_rpc_response_bytes_total", "counter", "Bytes of answers, uncompressed.")
+        for (key, figures) in calls {
+            sample("portolan_rpc_response_bytes_total", labels(key), Double(figures.responseBytes))
+        }
+    }
+
+    private mutating func addRefusals(_ metrics: RPCMetrics) {
+        family(
+            "portolan_rpc_refusals_total", "counter",
+            "Calls of no method, and connections that broke a rule, by reason.")
+        for (reason, count) in metrics.refusals.sorted(by: { $0.key < $1.key }) {
+            sample("portolan_rpc_refusals_total", [("reason", reason)], Double(count))
         }
     }
 

@@ -8,6 +8,10 @@ public enum ReflectionServerReflectionMethods {
     public static let serverReflectionInfo = MethodDescriptor(
         service: service, name: "ServerReflectionInfo", kind: .bidirectionalStreaming, isIdempotent: false)
     public static let all = [serverReflectionInfo]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(serverReflectionInfo, ReflectionServerReflectionRequest.self, ReflectionServerReflectionResponse.self),
+    ]
 }
 
 public protocol ReflectionServerReflectionHandler: Sendable {

@@ -30,6 +30,21 @@ public enum CoordinatorInstanceAdministrationMethods {
     public static let verifyRegions = MethodDescriptor(
         service: service, name: "VerifyRegions", kind: .unary, isIdempotent: true)
     public static let all = [createInstance, getInstance, watchInstance, updateInstance, putIdentityProvider, addRegion, removeRegion, describeRegion, listRegions, listAvailableRegions, getReplicationStatus, verifyRegions]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(createInstance, CoordinatorCreateInstanceRequest.self, CoordinatorCreateInstanceResponse.self),
+        TypedMethod(getInstance, CoordinatorGetInstanceRequest.self, CoordinatorGetInstanceResponse.self),
+        TypedMethod(watchInstance, CoordinatorWatchInstanceRequest.self, CoordinatorGetInstanceResponse.self),
+        TypedMethod(updateInstance, CoordinatorUpdateInstanceRequest.self, CoordinatorUpdateInstanceResponse.self),
+        TypedMethod(putIdentityProvider, CoordinatorPutIdentityProviderRequest.self, CoordinatorPutIdentityProviderResponse.self),
+        TypedMethod(addRegion, CoordinatorAddRegionRequest.self, CoordinatorAddRegionResponse.self),
+        TypedMethod(removeRegion, CoordinatorRemoveRegionRequest.self, CoordinatorRemoveRegionResponse.self),
+        TypedMethod(describeRegion, CoordinatorDescribeRegionRequest.self, CoordinatorDescribeRegionResponse.self),
+        TypedMethod(listRegions, CoordinatorListRegionsRequest.self, CoordinatorListRegionsResponse.self),
+        TypedMethod(listAvailableRegions, CoordinatorListAvailableRegionsRequest.self, CoordinatorListAvailableRegionsResponse.self),
+        TypedMethod(getReplicationStatus, CoordinatorGetReplicationStatusRequest.self, CoordinatorGetReplicationStatusResponse.self),
+        TypedMethod(verifyRegions, CoordinatorVerifyRegionsRequest.self, CoordinatorVerifyRegionsResponse.self),
+    ]
 }
 
 public protocol CoordinatorInstanceAdministrationHandler: Sendable {

@@ -12,6 +12,12 @@ public enum CoordinatorLogMethods {
     public static let getPositions = MethodDescriptor(
         service: service, name: "GetPositions", kind: .unary, isIdempotent: true)
     public static let all = [append, tail, getPositions]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(append, CoordinatorAppendRequest.self, CoordinatorAppendResponse.self),
+        TypedMethod(tail, CoordinatorTailRequest.self, CoordinatorTailResponse.self),
+        TypedMethod(getPositions, CoordinatorGetPositionsRequest.self, CoordinatorGetPositionsResponse.self),
+    ]
 }
 
 public protocol CoordinatorLogHandler: Sendable {

@@ -18,6 +18,15 @@ public enum CoordinatorReplicationMethods {
     public static let getDigests = MethodDescriptor(
         service: service, name: "GetDigests", kind: .unary, isIdempotent: true)
     public static let all = [subscribe, acknowledge, checkRegion, joinInstance, leaveInstance, getDigests]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(subscribe, CoordinatorSubscribeRequest.self, CoordinatorSubscribeResponse.self),
+        TypedMethod(acknowledge, CoordinatorAcknowledgeRequest.self, CoordinatorAcknowledgeResponse.self),
+        TypedMethod(checkRegion, CoordinatorCheckRegionRequest.self, CoordinatorCheckRegionResponse.self),
+        TypedMethod(joinInstance, CoordinatorJoinInstanceRequest.self, CoordinatorJoinInstanceResponse.self),
+        TypedMethod(leaveInstance, CoordinatorLeaveInstanceRequest.self, CoordinatorLeaveInstanceResponse.self),
+        TypedMethod(getDigests, CoordinatorGetDigestsRequest.self, CoordinatorGetDigestsResponse.self),
+    ]
 }
 
 public protocol CoordinatorReplicationHandler: Sendable {

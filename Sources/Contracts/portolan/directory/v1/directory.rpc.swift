@@ -38,6 +38,25 @@ public enum DirectoryMethods {
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
     public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, listMembers, listGroupsOfUser, getStatus]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(getUser, DirectoryGetUserRequest.self, DirectoryGetUserResponse.self),
+        TypedMethod(findUser, DirectoryFindUserRequest.self, DirectoryFindUserResponse.self),
+        TypedMethod(listUsers, DirectoryListUsersRequest.self, DirectoryListUsersResponse.self),
+        TypedMethod(createUser, DirectoryCreateUserRequest.self, DirectoryCreateUserResponse.self),
+        TypedMethod(updateUser, DirectoryUpdateUserRequest.self, DirectoryUpdateUserResponse.self),
+        TypedMethod(deleteUser, DirectoryDeleteUserRequest.self, DirectoryDeleteUserResponse.self),
+        TypedMethod(getGroup, DirectoryGetGroupRequest.self, DirectoryGetGroupResponse.self),
+        TypedMethod(findGroup, DirectoryFindGroupRequest.self, DirectoryFindGroupResponse.self),
+        TypedMethod(listGroups, DirectoryListGroupsRequest.self, DirectoryListGroupsResponse.self),
+        TypedMethod(createGroup, DirectoryCreateGroupRequest.self, DirectoryCreateGroupResponse.self),
+        TypedMethod(updateGroup, DirectoryUpdateGroupRequest.self, DirectoryUpdateGroupResponse.self),
+        TypedMethod(deleteGroup, DirectoryDeleteGroupRequest.self, DirectoryDeleteGroupResponse.self),
+        TypedMethod(changeMembers, DirectoryChangeMembersRequest.self, DirectoryChangeMembersResponse.self),
+        TypedMethod(listMembers, DirectoryListMembersRequest.self, DirectoryListMembersResponse.self),
+        TypedMethod(listGroupsOfUser, DirectoryListGroupsOfUserRequest.self, DirectoryListGroupsOfUserResponse.self),
+        TypedMethod(getStatus, DirectoryGetStatusRequest.self, DirectoryGetStatusResponse.self),
+    ]
 }
 
 public protocol DirectoryHandler: Sendable {

@@ -50,6 +50,31 @@ public enum PermissionsMethods {
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
     public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, getStatus]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(putAccount, PermissionPutAccountRequest.self, PermissionPutAccountResponse.self),
+        TypedMethod(listAccounts, PermissionListAccountsRequest.self, PermissionListAccountsResponse.self),
+        TypedMethod(deleteAccount, PermissionDeleteAccountRequest.self, PermissionDeleteAccountResponse.self),
+        TypedMethod(createPermissionSet, PermissionCreatePermissionSetRequest.self, PermissionCreatePermissionSetResponse.self),
+        TypedMethod(getPermissionSet, PermissionGetPermissionSetRequest.self, PermissionGetPermissionSetResponse.self),
+        TypedMethod(listPermissionSets, PermissionListPermissionSetsRequest.self, PermissionListPermissionSetsResponse.self),
+        TypedMethod(updatePermissionSet, PermissionUpdatePermissionSetRequest.self, PermissionUpdatePermissionSetResponse.self),
+        TypedMethod(deletePermissionSet, PermissionDeletePermissionSetRequest.self, PermissionDeletePermissionSetResponse.self),
+        TypedMethod(createAccountAssignment, PermissionCreateAccountAssignmentRequest.self, PermissionCreateAccountAssignmentResponse.self),
+        TypedMethod(deleteAccountAssignment, PermissionDeleteAccountAssignmentRequest.self, PermissionDeleteAccountAssignmentResponse.self),
+        TypedMethod(listAccountAssignments, PermissionListAccountAssignmentsRequest.self, PermissionListAccountAssignmentsResponse.self),
+        TypedMethod(createApplication, PermissionCreateApplicationRequest.self, PermissionCreateApplicationResponse.self),
+        TypedMethod(getApplication, PermissionGetApplicationRequest.self, PermissionGetApplicationResponse.self),
+        TypedMethod(listApplications, PermissionListApplicationsRequest.self, PermissionListApplicationsResponse.self),
+        TypedMethod(updateApplication, PermissionUpdateApplicationRequest.self, PermissionUpdateApplicationResponse.self),
+        TypedMethod(deleteApplication, PermissionDeleteApplicationRequest.self, PermissionDeleteApplicationResponse.self),
+        TypedMethod(createApplicationAssignment, PermissionCreateApplicationAssignmentRequest.self, PermissionCreateApplicationAssignmentResponse.self),
+        TypedMethod(deleteApplicationAssignment, PermissionDeleteApplicationAssignmentRequest.self, PermissionDeleteApplicationAssignmentResponse.self),
+        TypedMethod(listApplicationAssignments, PermissionListApplicationAssignmentsRequest.self, PermissionListApplicationAssignmentsResponse.self),
+        TypedMethod(getAccess, PermissionGetAccessRequest.self, PermissionGetAccessResponse.self),
+        TypedMethod(checkRole, PermissionCheckRoleRequest.self, PermissionCheckRoleResponse.self),
+        TypedMethod(getStatus, PermissionGetStatusRequest.self, PermissionGetStatusResponse.self),
+    ]
 }
 
 public protocol PermissionsHandler: Sendable {

@@ -25,20 +25,27 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-public nonisolated struct PortalIssueCredentialsRequest: Sendable {
+public nonisolated struct PortalGetRoleCredentialsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// 900 to 43,200; 0 means 3,600.
-  public var durationSeconds: UInt32 = 0
+  /// The token of a session of the access portal, which `x-amz-sso_bearer_token` carries too. At most
+  /// 8 KiB.
+  public var sessionToken: String = String()
+
+  /// 12 digits.
+  public var accountID: String = String()
+
+  /// Name of the permission set.
+  public var roleName: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
 
-public nonisolated struct PortalIssueCredentialsResponse: Sendable {
+public nonisolated struct PortalGetRoleCredentialsResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -50,12 +57,6 @@ public nonisolated struct PortalIssueCredentialsResponse: Sendable {
   public var sessionToken: String = String()
 
   public var expiresAtUs: Int64 = 0
-
-  /// arn:aws:iam::<account>:user/<operator>
-  public var arn: String = String()
-
-  /// https URL that answers with them.
-  public var endpoint: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -371,9 +372,9 @@ public nonisolated struct PortalScimTokenRecord: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "portolan.portal.v1"
 
-nonisolated extension PortalIssueCredentialsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".IssueCredentialsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}duration_seconds\0")
+nonisolated extension PortalGetRoleCredentialsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetRoleCredentialsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}session_token\0\u{3}account_id\0\u{3}role_name\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -381,29 +382,39 @@ nonisolated extension PortalIssueCredentialsRequest: SwiftProtobuf.Message, Swif
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.durationSeconds) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.sessionToken) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.accountID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.roleName) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.durationSeconds != 0 {
-      try visitor.visitSingularUInt32Field(value: self.durationSeconds, fieldNumber: 1)
+    if !self.sessionToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.sessionToken, fieldNumber: 1)
+    }
+    if !self.accountID.isEmpty {
+      try visitor.visitSingularStringField(value: self.accountID, fieldNumber: 2)
+    }
+    if !self.roleName.isEmpty {
+      try visitor.visitSingularStringField(value: self.roleName, fieldNumber: 3)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: PortalIssueCredentialsRequest, rhs: PortalIssueCredentialsRequest) -> Bool {
-    if lhs.durationSeconds != rhs.durationSeconds {return false}
+  public static func ==(lhs: PortalGetRoleCredentialsRequest, rhs: PortalGetRoleCredentialsRequest) -> Bool {
+    if lhs.sessionToken != rhs.sessionToken {return false}
+    if lhs.accountID != rhs.accountID {return false}
+    if lhs.roleName != rhs.roleName {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
-nonisolated extension PortalIssueCredentialsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".IssueCredentialsResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}access_key_id\0\u{3}secret_access_key\0\u{3}session_token\0\u{3}expires_at_us\0\u{1}arn\0\u{1}endpoint\0")
+nonisolated extension PortalGetRoleCredentialsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetRoleCredentialsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}access_key_id\0\u{3}secret_access_key\0\u{3}session_token\0\u{3}expires_at_us\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -415,8 +426,6 @@ nonisolated extension PortalIssueCredentialsResponse: SwiftProtobuf.Message, Swi
       case 2: try { try decoder.decodeSingularStringField(value: &self.secretAccessKey) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.sessionToken) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.expiresAtUs) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.arn) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.endpoint) }()
       default: break
       }
     }
@@ -435,22 +444,14 @@ nonisolated extension PortalIssueCredentialsResponse: SwiftProtobuf.Message, Swi
     if self.expiresAtUs != 0 {
       try visitor.visitSingularInt64Field(value: self.expiresAtUs, fieldNumber: 4)
     }
-    if !self.arn.isEmpty {
-      try visitor.visitSingularStringField(value: self.arn, fieldNumber: 5)
-    }
-    if !self.endpoint.isEmpty {
-      try visitor.visitSingularStringField(value: self.endpoint, fieldNumber: 6)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: PortalIssueCredentialsResponse, rhs: PortalIssueCredentialsResponse) -> Bool {
+  public static func ==(lhs: PortalGetRoleCredentialsResponse, rhs: PortalGetRoleCredentialsResponse) -> Bool {
     if lhs.accessKeyID != rhs.accessKeyID {return false}
     if lhs.secretAccessKey != rhs.secretAccessKey {return false}
     if lhs.sessionToken != rhs.sessionToken {return false}
     if lhs.expiresAtUs != rhs.expiresAtUs {return false}
-    if lhs.arn != rhs.arn {return false}
-    if lhs.endpoint != rhs.endpoint {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -10,6 +10,11 @@ public enum PortalSessionsMethods {
     public static let revokeSession = MethodDescriptor(
         service: service, name: "RevokeSession", kind: .unary, isIdempotent: false)
     public static let all = [listSessions, revokeSession]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(listSessions, PortalListSessionsRequest.self, PortalListSessionsResponse.self),
+        TypedMethod(revokeSession, PortalRevokeSessionRequest.self, PortalRevokeSessionResponse.self),
+    ]
 }
 
 public protocol PortalSessionsHandler: Sendable {
@@ -79,6 +84,12 @@ public enum PortalScimTokensMethods {
     public static let deleteScimToken = MethodDescriptor(
         service: service, name: "DeleteScimToken", kind: .unary, isIdempotent: false)
     public static let all = [createScimToken, listScimTokens, deleteScimToken]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(createScimToken, PortalCreateScimTokenRequest.self, PortalCreateScimTokenResponse.self),
+        TypedMethod(listScimTokens, PortalListScimTokensRequest.self, PortalListScimTokensResponse.self),
+        TypedMethod(deleteScimToken, PortalDeleteScimTokenRequest.self, PortalDeleteScimTokenResponse.self),
+    ]
 }
 
 /// Bearer tokens for the identity provider's SCIM client; written in the primary.
@@ -157,48 +168,60 @@ public struct PortalScimTokensClient: Sendable {
     }
 }
 
-/// The methods of portolan.portal.v1.OperatorCredentials.
-public enum PortalOperatorCredentialsMethods {
-    public static let service = "portolan.portal.v1.OperatorCredentials"
-    public static let issueCredentials = MethodDescriptor(
-        service: service, name: "IssueCredentials", kind: .unary, isIdempotent: false)
-    public static let all = [issueCredentials]
+/// The methods of portolan.portal.v1.Credentials.
+public enum PortalCredentialsMethods {
+    public static let service = "portolan.portal.v1.Credentials"
+    public static let getRoleCredentials = MethodDescriptor(
+        service: service, name: "GetRoleCredentials", kind: .unary, isIdempotent: false)
+    public static let all = [getRoleCredentials]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(getRoleCredentials, PortalGetRoleCredentialsRequest.self, PortalGetRoleCredentialsResponse.self),
+    ]
 }
 
-/// Keys for the AWS-compatible APIs in exchange for an operator's certificate.
-public protocol PortalOperatorCredentialsHandler: Sendable {
-    /// Short-lived keys for whoever calls. Nothing is stored: they end by themselves.
-    func issueCredentials(
-        _ request: PortalIssueCredentialsRequest, context: ServerContext
-    ) async throws -> PortalIssueCredentialsResponse
+/// What a person gets who is signed in, for tools that hold a certificate: portolan-credentials.
+public protocol PortalCredentialsHandler: Sendable {
+    /// Keys of a role from the built-in account provider. The session token says who asks; the
+    /// certificate only lets the tool in. Recorded in the trail before the keys are made.
+    ///
+    /// Errors: UNAUTHENTICATED SESSION_INVALID (unknown, ended, revoked, or its user is disabled);
+    /// PERMISSION_DENIED ROLE_NOT_ASSIGNED; UNAVAILABLE when this Region cannot check the session.
+    func getRoleCredentials(
+        _ request: PortalGetRoleCredentialsRequest, context: ServerContext
+    ) async throws -> PortalGetRoleCredentialsResponse
 }
 
-extension PortalOperatorCredentialsHandler {
+extension PortalCredentialsHandler {
     /// Enters all methods into a server's table.
     public func register(in table: inout MethodTable) {
         table.register(
-            PortalOperatorCredentialsMethods.issueCredentials,
+            PortalCredentialsMethods.getRoleCredentials,
             .unary { payload, context in
-                let request = try MessageCoding.decode(PortalIssueCredentialsRequest.self, from: payload)
+                let request = try MessageCoding.decode(PortalGetRoleCredentialsRequest.self, from: payload)
                 return try MessageCoding.encode(
-                    try await self.issueCredentials(request, context: context))
+                    try await self.getRoleCredentials(request, context: context))
             })
     }
 }
 
-/// Keys for the AWS-compatible APIs in exchange for an operator's certificate.
-public struct PortalOperatorCredentialsClient: Sendable {
+/// What a person gets who is signed in, for tools that hold a certificate: portolan-credentials.
+public struct PortalCredentialsClient: Sendable {
     public let channel: any CallChannel
 
     public init(_ channel: any CallChannel) { self.channel = channel }
 
-    /// Short-lived keys for whoever calls. Nothing is stored: they end by themselves.
-    public func issueCredentials(
-        _ request: PortalIssueCredentialsRequest, options: CallOptions = .standard
-    ) async throws -> PortalIssueCredentialsResponse {
+    /// Keys of a role from the built-in account provider. The session token says who asks; the
+    /// certificate only lets the tool in. Recorded in the trail before the keys are made.
+    ///
+    /// Errors: UNAUTHENTICATED SESSION_INVALID (unknown, ended, revoked, or its user is disabled);
+    /// PERMISSION_DENIED ROLE_NOT_ASSIGNED; UNAVAILABLE when this Region cannot check the session.
+    public func getRoleCredentials(
+        _ request: PortalGetRoleCredentialsRequest, options: CallOptions = .standard
+    ) async throws -> PortalGetRoleCredentialsResponse {
         let payload = try MessageCoding.encode(request)
         let answer = try await channel.unary(
-            PortalOperatorCredentialsMethods.issueCredentials, request: payload, options: options)
-        return try MessageCoding.decode(PortalIssueCredentialsResponse.self, from: answer)
+            PortalCredentialsMethods.getRoleCredentials, request: payload, options: options)
+        return try MessageCoding.decode(PortalGetRoleCredentialsResponse.self, from: answer)
     }
 }

@@ -14,6 +14,13 @@ public enum TrailMethods {
     public static let verify = MethodDescriptor(
         service: service, name: "Verify", kind: .unary, isIdempotent: true)
     public static let all = [record, lookUp, export, verify]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(record, TrailRecordRequest.self, TrailRecordResponse.self),
+        TypedMethod(lookUp, TrailLookUpRequest.self, TrailLookUpResponse.self),
+        TypedMethod(export, TrailExportRequest.self, TrailExportResponse.self),
+        TypedMethod(verify, TrailVerifyRequest.self, TrailVerifyResponse.self),
+    ]
 }
 
 /// The trail of the Region that is asked.
