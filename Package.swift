@@ -221,7 +221,8 @@ let package = Package(
         .testTarget(
             name: "PortolanTests",
             dependencies: [
-                "portolan", "ServiceKit", "Contracts", "RPC", argumentParser, logging, protobuf,
+                "portolan", "ServiceKit", "Contracts", "RPC", argumentParser, logging, nioCore,
+                protobuf,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -19,7 +19,9 @@ struct Portolan: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Running a Region",
-                subcommands: [PKICommand.self, ServeCommand.self, HealthCommand.self]),
+                subcommands: [
+                    PKICommand.self, ServeCommand.self, HealthCommand.self, RPCCommand.self,
+                ]),
             CommandGroup(
                 name: "The instance and its Regions",
                 subcommands: [
