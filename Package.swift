@@ -172,7 +172,8 @@ let package = Package(
         .target(
             name: "RPC",
             dependencies: [
-                "CZlib", asn1, atomics, collections, logging, metrics, nioCore, nioHPACK, nioHTTP2, nioPosix,
+                "CZlib", asn1, atomics, collections, logging, metrics, nioCore, nioHPACK, nioHTTP2,
+                nioPosix,
                 nioSSL, nioTLS, protobuf, x509,
             ],
             swiftSettings: strict),
@@ -187,6 +188,17 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]
+        ),
+        // The C client, for the tests: Sources/CPortolan/Makefile makes what is installed.
+        .target(
+            name: "CPortolan", dependencies: ["COpenSSL", "CProtobufC"],
+            exclude: ["Makefile", "portolan.pc.in", "examples", "fuzz"],
+            cSettings: [.headerSearchPath("generated")],
+            linkerSettings: [
+                .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("protobuf-c"),
+            ]),
         .target(name: "XMLSignature", dependencies: ["CXMLSignature"], swiftSettings: strict),
         .systemLibrary(
             name: "CXMLSecurity", pkgConfig: "xmlsec1-openssl",
@@ -207,7 +219,8 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "RPC", "Contracts", nioCore, nioEmbedded, nioHPACK, nioHTTP2, nioPosix, nioSSL,
+                "RPC", "Contracts", "CPortolan", nioCore, nioEmbedded, nioHPACK, nioHTTP2, nioPosix,
+                nioSSL,
                 protobuf, x509, asn1, swiftCrypto, logging,
             ],
             swiftSettings: strict),
@@ -289,3 +302,18 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// Scripts/fuzz builds this, in a folder of its own: libFuzzer instruments what it tests.
+if Context.environment["PORTOLAN_FUZZ"] == "1" {
+    let instrumented = SwiftSetting.unsafeFlags(["-sanitize=fuzzer"])
+    package.targets.first { $0.name == "RPC" }?.swiftSettings?.append(instrumented)
+    package.targets.append(
+        .executableTarget(
+            name: "portolan-fuzz",
+            dependencies: [
+                "RPC", "Contracts", logging, nioCore, nioEmbedded, nioHPACK, protobuf,
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpus"],
+            swiftSettings: strict + [instrumented, .unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}
