@@ -48,6 +48,8 @@ interop: build
 	@ONESHOT=1 ROWS=M8,M14,M17 .venv/bin/python -m Scripts.demo
 
 chaos: build
+	@.venv/bin/python -m Scripts.stress
+	@Scripts/fuzz
 	@ONESHOT=1 ROWS=M1,M11,M12 .venv/bin/python -m Scripts.demo
 
 screenshots:

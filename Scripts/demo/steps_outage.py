@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from .steps_credentials import credential_process_in_outage
 from .steps_people import credentials, writes_refused
 from .steps_regions import difference, everything, read_user, reading
 from .world import World, eventually
@@ -31,7 +32,9 @@ def outage(world: World) -> None:
               world.landed(page, other, world.engineer), f"{page.url} {page.status} {page.text}")
         check("M11", "and sees accounts and applications",
               "Platform Production" in page.text and "Shipment Tracker" in page.text, page.text)
-        credentials(world, other, world.session_token(browser, other), row="M11")
+        token = world.session_token(browser, other)
+        credentials(world, other, token, row="M11")
+        credential_process_in_outage(world, token)
         read = read_user(world, other, world.mariner.user_name)
         check("M11", "applications there still read identities",
               world.mariner.user_name in read, read)

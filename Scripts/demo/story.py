@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from . import steps_credentials as credentials
 from . import steps_hostile as hostile
 from . import steps_interop as interop
 from . import steps_outage as outage
@@ -29,6 +30,7 @@ STEPS = (
     interop.standard_grpc,
     people.bookmarks,
     people.portals,
+    credentials.credential_process,
     regions.application_elsewhere,
     people.console,
     people.central_administration,

@@ -24,7 +24,7 @@ ROWS = {
     "M11": "with the primary down people reach their accounts elsewhere",
     "M12": "administration is central; elsewhere the console is read-only",
     "M13": "an application in another Region reads identities there",
-    "M14": "credentials by portal (sign-in by AWS CLI comes later)",
+    "M14": "credentials by portal and by a profile (sign-in by AWS CLI comes later)",
     "M15": "every action is in the trail of its Region",
     "M16": "break-glass access",
     "M17": "SCIM provisioning",

@@ -1,10 +1,11 @@
-"""Standard tools against a running Region: grpcio, its reflection client, nghttp.
+"""Clients against a running Region: grpcio, nghttp and h2load; the Python and C clients.
 
 `make interop` runs it. Prints a line per row and ends with status 1 when one fails.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from Scripts.demo.cluster import PRIMARY, Cli, Cluster, Ports
 from Scripts.demo.steps_setup import make_identities
 
-from . import grpc_rows, nghttp_rows
+from . import client_rows, grpc_rows, h2load_rows, nghttp_rows
 from .region import Region
 
 ROOT = Path(__file__).parents[2]
@@ -28,17 +29,25 @@ def rows() -> list[tuple[str, object]]:
         ("a method the peer may not call", grpc_rows.denied),
         ("an unknown method", grpc_rows.unknown),
         ("health", grpc_rows.health),
+        ("gzip both ways", grpc_rows.gzip),
         ("reflection: list, describe, call by descriptors", grpc_rows.reflection),
         ("no client certificate", grpc_rows.no_certificate),
         ("nghttp, headers and trailers as they are", nghttp_rows.health),
+        ("h2load through nghttpx", h2load_rows.load),
+        ("the C client", client_rows.c_client),
+        ("portolan-credentials without a session", client_rows.credentials_helper),
+        ("the Python client, threads and asyncio", client_rows.python_calls),
+        ("the Python client's examples", client_rows.python_examples),
     ]
 
 
 def main() -> int:
     failed = 0
+    client_rows.build_python()
+    client_rows.build_c()
     with tempfile.TemporaryDirectory(prefix="portolan-interop-") as directory:
         binary = Path(sys.argv[1]) if len(sys.argv) > 1 else BINARY
-        cluster = Cluster(binary, Path(directory), Ports(27400))
+        cluster = Cluster(binary, Path(directory), Ports(int(os.environ.get("PORT_BASE", "27400"))))
         cluster.ports.require_free()
         make_identities(cluster, (PRIMARY,))
         cluster.configure((PRIMARY,))

@@ -124,6 +124,23 @@ def health(region: Region) -> None:
     expect(answer[:2], b"\x08\x01")
 
 
+def gzip(region: Region) -> str:
+    """Requests and answers compressed: a page of users, which is large enough to be worth it."""
+    types = messages("directory.v1.directory")
+    description = "All who work at the harbour of Meridian. " * 200
+    made = types.CreateGroupRequest(
+        group=types.Group(display_name="Harbour", description=description[:1000]))
+    with region.channel("directory") as channel:
+        create = channel.unary_unary(
+            f"/{DIRECTORY}/CreateGroup", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=types.CreateGroupResponse.FromString)
+        answer, call_made = create.with_call(
+            made, timeout=DEADLINE, compression=grpc.Compression.Gzip)
+    expect(answer.group.description, made.group.description)
+    sent = dict(call_made.initial_metadata()).get("grpc-encoding", "gzip")
+    return f"{len(made.SerializeToString())} bytes each way, {sent}"
+
+
 def reflection(region: Region) -> str:
     """Lists, describes and calls a method with nothing generated."""
     from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # noqa: PLC0415

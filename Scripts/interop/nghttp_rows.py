@@ -1,7 +1,4 @@
-"""A plain HTTP/2 client, which knows nothing of gRPC.
-
-h2load of the same package cannot show a client certificate, so it cannot load this port.
-"""
+"""A plain HTTP/2 client, which knows nothing of gRPC."""
 
 from __future__ import annotations
 

@@ -18,6 +18,10 @@ class Region:
     user_id: str = ""
 
     @property
+    def name(self) -> str:
+        return PRIMARY
+
+    @property
     def directory(self) -> Path:
         return self.cluster.directory
 
@@ -30,7 +34,6 @@ class Region:
 
     def address(self, service: str) -> str:
         return self.cluster.address(PRIMARY, service)
-
 
     def channel(self, service: str, certificate: bool = True) -> grpc.Channel:
         """A channel of grpcio to a service, with the operator's certificate."""

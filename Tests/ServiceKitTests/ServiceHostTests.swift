@@ -67,7 +67,6 @@ struct ServiceHostTests {
             self.readiness = readiness
             var methods = MethodTable()
             let all =
-            let all =
                 PortalSessionsMethods.all + PortalScimTokensMethods.all
                 + PortalOperatorCredentialsMethods.all + PortalCredentialsMethods.all
             for method in complete ? all : Array(all.dropLast()) {
