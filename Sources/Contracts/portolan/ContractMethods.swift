@@ -18,6 +18,7 @@ public enum ContractMethods {
             PermissionsMethods.typed,
             PortalSessionsMethods.typed,
             PortalScimTokensMethods.typed,
+            PortalOperatorCredentialsMethods.typed,
             PortalCredentialsMethods.typed,
             TrailMethods.typed,
         ].joined().map { ($0.method.fullName, $0) })

@@ -59,15 +59,25 @@ public enum KeysKeyManagementMethods {
         service: service, name: "CreateGrant", kind: .unary, isIdempotent: false)
     public static let listGrants = MethodDescriptor(
         service: service, name: "ListGrants", kind: .unary, isIdempotent: true)
+    public static let listRetirableGrants = MethodDescriptor(
+        service: service, name: "ListRetirableGrants", kind: .unary, isIdempotent: true)
     public static let retireGrant = MethodDescriptor(
         service: service, name: "RetireGrant", kind: .unary, isIdempotent: false)
     public static let revokeGrant = MethodDescriptor(
         service: service, name: "RevokeGrant", kind: .unary, isIdempotent: false)
+    public static let getParametersForImport = MethodDescriptor(
+        service: service, name: "GetParametersForImport", kind: .unary, isIdempotent: false)
+    public static let importKeyMaterial = MethodDescriptor(
+        service: service, name: "ImportKeyMaterial", kind: .unary, isIdempotent: false)
+    public static let deleteImportedKeyMaterial = MethodDescriptor(
+        service: service, name: "DeleteImportedKeyMaterial", kind: .unary, isIdempotent: false)
+    public static let getRelatedKeys = MethodDescriptor(
+        service: service, name: "GetRelatedKeys", kind: .unary, isIdempotent: true)
     public static let getUsage = MethodDescriptor(
         service: service, name: "GetUsage", kind: .unary, isIdempotent: true)
     public static let checkKeyAccess = MethodDescriptor(
         service: service, name: "CheckKeyAccess", kind: .unary, isIdempotent: true)
-    public static let all = [createKey, describeKey, listKeys, enableKey, disableKey, scheduleKeyDeletion, cancelKeyDeletion, getKeyPolicy, putKeyPolicy, createAlias, deleteAlias, listAliases, replicateKey, updatePrimaryRegion, updateAlias, updateKeyDescription, listKeyPolicies, enableKeyRotation, disableKeyRotation, getKeyRotationStatus, rotateKeyOnDemand, listKeyRotations, tagResource, untagResource, listResourceTags, createGrant, listGrants, retireGrant, revokeGrant, getUsage, checkKeyAccess]
+    public static let all = [createKey, describeKey, listKeys, enableKey, disableKey, scheduleKeyDeletion, cancelKeyDeletion, getKeyPolicy, putKeyPolicy, createAlias, deleteAlias, listAliases, replicateKey, updatePrimaryRegion, updateAlias, updateKeyDescription, listKeyPolicies, enableKeyRotation, disableKeyRotation, getKeyRotationStatus, rotateKeyOnDemand, listKeyRotations, tagResource, untagResource, listResourceTags, createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant, getParametersForImport, importKeyMaterial, deleteImportedKeyMaterial, getRelatedKeys, getUsage, checkKeyAccess]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(createKey, KeysCreateKeyRequest.self, KeysCreateKeyResponse.self),
@@ -97,8 +107,13 @@ public enum KeysKeyManagementMethods {
         TypedMethod(listResourceTags, KeysListResourceTagsRequest.self, KeysListResourceTagsResponse.self),
         TypedMethod(createGrant, KeysCreateGrantRequest.self, KeysCreateGrantResponse.self),
         TypedMethod(listGrants, KeysListGrantsRequest.self, KeysListGrantsResponse.self),
+        TypedMethod(listRetirableGrants, KeysListRetirableGrantsRequest.self, KeysListGrantsResponse.self),
         TypedMethod(retireGrant, KeysRetireGrantRequest.self, KeysRetireGrantResponse.self),
         TypedMethod(revokeGrant, KeysRevokeGrantRequest.self, KeysRevokeGrantResponse.self),
+        TypedMethod(getParametersForImport, KeysGetParametersForImportRequest.self, KeysGetParametersForImportResponse.self),
+        TypedMethod(importKeyMaterial, KeysImportKeyMaterialRequest.self, KeysImportKeyMaterialResponse.self),
+        TypedMethod(deleteImportedKeyMaterial, KeysDeleteImportedKeyMaterialRequest.self, KeysDeleteImportedKeyMaterialResponse.self),
+        TypedMethod(getRelatedKeys, KeysGetRelatedKeysRequest.self, KeysGetRelatedKeysResponse.self),
         TypedMethod(getUsage, KeysGetUsageRequest.self, KeysGetUsageResponse.self),
         TypedMethod(checkKeyAccess, KeysCheckKeyAccessRequest.self, KeysCheckKeyAccessResponse.self),
     ]
@@ -196,6 +211,10 @@ public protocol KeysKeyManagementHandler: Sendable {
     func listGrants(
         _ request: KeysListGrantsRequest, context: ServerContext
     ) async throws -> KeysListGrantsResponse
+    /// Grants of all keys that a principal may retire, for that principal.
+    func listRetirableGrants(
+        _ request: KeysListRetirableGrantsRequest, context: ServerContext
+    ) async throws -> KeysListGrantsResponse
     /// By the retiring principal, the grantee if it may, or whom the key's policy lets.
     func retireGrant(
         _ request: KeysRetireGrantRequest, context: ServerContext
@@ -203,6 +222,23 @@ public protocol KeysKeyManagementHandler: Sendable {
     func revokeGrant(
         _ request: KeysRevokeGrantRequest, context: ServerContext
     ) async throws -> KeysRevokeGrantResponse
+    /// Import is for keys of the origin EXTERNAL, which begin as PENDING_IMPORT. A multi-Region key's
+    /// material is imported into each Region on its own; it has to be the primary's.
+    func getParametersForImport(
+        _ request: KeysGetParametersForImportRequest, context: ServerContext
+    ) async throws -> KeysGetParametersForImportResponse
+    func importKeyMaterial(
+        _ request: KeysImportKeyMaterialRequest, context: ServerContext
+    ) async throws -> KeysImportKeyMaterialResponse
+    /// The key is PENDING_IMPORT again; the same material can be imported once more.
+    func deleteImportedKeyMaterial(
+        _ request: KeysDeleteImportedKeyMaterialRequest, context: ServerContext
+    ) async throws -> KeysDeleteImportedKeyMaterialResponse
+    /// How the key's related keys are, as far as this Region has been told: their state, and whether
+    /// their policies say the same as the key's here.
+    func getRelatedKeys(
+        _ request: KeysGetRelatedKeysRequest, context: ServerContext
+    ) async throws -> KeysGetRelatedKeysResponse
     /// Requests per key, principal and operation in this Region.
     func getUsage(
         _ request: KeysGetUsageRequest, context: ServerContext
@@ -407,6 +443,13 @@ extension KeysKeyManagementHandler {
                     try await self.listGrants(request, context: context))
             })
         table.register(
+            KeysKeyManagementMethods.listRetirableGrants,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysListRetirableGrantsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listRetirableGrants(request, context: context))
+            })
+        table.register(
             KeysKeyManagementMethods.retireGrant,
             .unary { payload, context in
                 let request = try MessageCoding.decode(KeysRetireGrantRequest.self, from: payload)
@@ -419,6 +462,34 @@ extension KeysKeyManagementHandler {
                 let request = try MessageCoding.decode(KeysRevokeGrantRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.revokeGrant(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.getParametersForImport,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGetParametersForImportRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.getParametersForImport(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.importKeyMaterial,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysImportKeyMaterialRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.importKeyMaterial(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.deleteImportedKeyMaterial,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysDeleteImportedKeyMaterialRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.deleteImportedKeyMaterial(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.getRelatedKeys,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysGetRelatedKeysRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.getRelatedKeys(request, context: context))
             })
         table.register(
             KeysKeyManagementMethods.getUsage,
@@ -695,6 +766,16 @@ public struct KeysKeyManagementClient: Sendable {
         return try MessageCoding.decode(KeysListGrantsResponse.self, from: answer)
     }
 
+    /// Grants of all keys that a principal may retire, for that principal.
+    public func listRetirableGrants(
+        _ request: KeysListRetirableGrantsRequest, options: CallOptions = .standard
+    ) async throws -> KeysListGrantsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.listRetirableGrants, request: payload, options: options)
+        return try MessageCoding.decode(KeysListGrantsResponse.self, from: answer)
+    }
+
     /// By the retiring principal, the grantee if it may, or whom the key's policy lets.
     public func retireGrant(
         _ request: KeysRetireGrantRequest, options: CallOptions = .standard
@@ -712,6 +793,47 @@ public struct KeysKeyManagementClient: Sendable {
         let answer = try await channel.unary(
             KeysKeyManagementMethods.revokeGrant, request: payload, options: options)
         return try MessageCoding.decode(KeysRevokeGrantResponse.self, from: answer)
+    }
+
+    /// Import is for keys of the origin EXTERNAL, which begin as PENDING_IMPORT. A multi-Region key's
+    /// material is imported into each Region on its own; it has to be the primary's.
+    public func getParametersForImport(
+        _ request: KeysGetParametersForImportRequest, options: CallOptions = .standard
+    ) async throws -> KeysGetParametersForImportResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.getParametersForImport, request: payload, options: options)
+        return try MessageCoding.decode(KeysGetParametersForImportResponse.self, from: answer)
+    }
+
+    public func importKeyMaterial(
+        _ request: KeysImportKeyMaterialRequest, options: CallOptions = .standard
+    ) async throws -> KeysImportKeyMaterialResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.importKeyMaterial, request: payload, options: options)
+        return try MessageCoding.decode(KeysImportKeyMaterialResponse.self, from: answer)
+    }
+
+    /// The key is PENDING_IMPORT again; the same material can be imported once more.
+    public func deleteImportedKeyMaterial(
+        _ request: KeysDeleteImportedKeyMaterialRequest, options: CallOptions = .standard
+    ) async throws -> KeysDeleteImportedKeyMaterialResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.deleteImportedKeyMaterial, request: payload, options: options)
+        return try MessageCoding.decode(KeysDeleteImportedKeyMaterialResponse.self, from: answer)
+    }
+
+    /// How the key's related keys are, as far as this Region has been told: their state, and whether
+    /// their policies say the same as the key's here.
+    public func getRelatedKeys(
+        _ request: KeysGetRelatedKeysRequest, options: CallOptions = .standard
+    ) async throws -> KeysGetRelatedKeysResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.getRelatedKeys, request: payload, options: options)
+        return try MessageCoding.decode(KeysGetRelatedKeysResponse.self, from: answer)
     }
 
     /// Requests per key, principal and operation in this Region.

@@ -168,6 +168,56 @@ public struct PortalScimTokensClient: Sendable {
     }
 }
 
+/// The methods of portolan.portal.v1.OperatorCredentials.
+public enum PortalOperatorCredentialsMethods {
+    public static let service = "portolan.portal.v1.OperatorCredentials"
+    public static let issueCredentials = MethodDescriptor(
+        service: service, name: "IssueCredentials", kind: .unary, isIdempotent: false)
+    public static let all = [issueCredentials]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(issueCredentials, PortalIssueCredentialsRequest.self, PortalIssueCredentialsResponse.self),
+    ]
+}
+
+/// Keys for the AWS-compatible APIs in exchange for an operator's certificate.
+public protocol PortalOperatorCredentialsHandler: Sendable {
+    /// Short-lived keys for whoever calls. Nothing is stored: they end by themselves.
+    func issueCredentials(
+        _ request: PortalIssueCredentialsRequest, context: ServerContext
+    ) async throws -> PortalIssueCredentialsResponse
+}
+
+extension PortalOperatorCredentialsHandler {
+    /// Enters all methods into a server's table.
+    public func register(in table: inout MethodTable) {
+        table.register(
+            PortalOperatorCredentialsMethods.issueCredentials,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalIssueCredentialsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.issueCredentials(request, context: context))
+            })
+    }
+}
+
+/// Keys for the AWS-compatible APIs in exchange for an operator's certificate.
+public struct PortalOperatorCredentialsClient: Sendable {
+    public let channel: any CallChannel
+
+    public init(_ channel: any CallChannel) { self.channel = channel }
+
+    /// Short-lived keys for whoever calls. Nothing is stored: they end by themselves.
+    public func issueCredentials(
+        _ request: PortalIssueCredentialsRequest, options: CallOptions = .standard
+    ) async throws -> PortalIssueCredentialsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalOperatorCredentialsMethods.issueCredentials, request: payload, options: options)
+        return try MessageCoding.decode(PortalIssueCredentialsResponse.self, from: answer)
+    }
+}
+
 /// The methods of portolan.portal.v1.Credentials.
 public enum PortalCredentialsMethods {
     public static let service = "portolan.portal.v1.Credentials"

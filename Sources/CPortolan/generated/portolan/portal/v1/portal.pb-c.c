@@ -7,6 +7,96 @@
 #endif
 
 #include "portolan/portal/v1/portal.pb-c.h"
+void   portolan__portal__v1__issue_credentials_request__init
+                     (Portolan__Portal__V1__IssueCredentialsRequest         *message)
+{
+  static const Portolan__Portal__V1__IssueCredentialsRequest init_value = PORTOLAN__PORTAL__V1__ISSUE_CREDENTIALS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__issue_credentials_request__get_packed_size
+                     (const Portolan__Portal__V1__IssueCredentialsRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__issue_credentials_request__pack
+                     (const Portolan__Portal__V1__IssueCredentialsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__issue_credentials_request__pack_to_buffer
+                     (const Portolan__Portal__V1__IssueCredentialsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__IssueCredentialsRequest *
+       portolan__portal__v1__issue_credentials_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__IssueCredentialsRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__issue_credentials_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__issue_credentials_request__free_unpacked
+                     (Portolan__Portal__V1__IssueCredentialsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__issue_credentials_response__init
+                     (Portolan__Portal__V1__IssueCredentialsResponse         *message)
+{
+  static const Portolan__Portal__V1__IssueCredentialsResponse init_value = PORTOLAN__PORTAL__V1__ISSUE_CREDENTIALS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__issue_credentials_response__get_packed_size
+                     (const Portolan__Portal__V1__IssueCredentialsResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__issue_credentials_response__pack
+                     (const Portolan__Portal__V1__IssueCredentialsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__issue_credentials_response__pack_to_buffer
+                     (const Portolan__Portal__V1__IssueCredentialsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__IssueCredentialsResponse *
+       portolan__portal__v1__issue_credentials_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__IssueCredentialsResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__issue_credentials_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__issue_credentials_response__free_unpacked
+                     (Portolan__Portal__V1__IssueCredentialsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__issue_credentials_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__portal__v1__get_role_credentials_request__init
                      (Portolan__Portal__V1__GetRoleCredentialsRequest         *message)
 {
@@ -862,6 +952,147 @@ void   portolan__portal__v1__scim_token_record__free_unpacked
   assert(message->base.descriptor == &portolan__portal__v1__scim_token_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const ProtobufCFieldDescriptor portolan__portal__v1__issue_credentials_request__field_descriptors[1] =
+{
+  {
+    "duration_seconds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsRequest, duration_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__issue_credentials_request__field_indices_by_name[] = {
+  0,   /* field[0] = duration_seconds */
+};
+static const ProtobufCIntRange portolan__portal__v1__issue_credentials_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__issue_credentials_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.IssueCredentialsRequest",
+  "IssueCredentialsRequest",
+  "Portolan__Portal__V1__IssueCredentialsRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__IssueCredentialsRequest),
+  1,
+  portolan__portal__v1__issue_credentials_request__field_descriptors,
+  portolan__portal__v1__issue_credentials_request__field_indices_by_name,
+  1,  portolan__portal__v1__issue_credentials_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__issue_credentials_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__issue_credentials_response__field_descriptors[6] =
+{
+  {
+    "access_key_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsResponse, access_key_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "secret_access_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsResponse, secret_access_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "session_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsResponse, session_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at_us",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsResponse, expires_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "arn",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsResponse, arn),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__IssueCredentialsResponse, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__issue_credentials_response__field_indices_by_name[] = {
+  0,   /* field[0] = access_key_id */
+  4,   /* field[4] = arn */
+  5,   /* field[5] = endpoint */
+  3,   /* field[3] = expires_at_us */
+  1,   /* field[1] = secret_access_key */
+  2,   /* field[2] = session_token */
+};
+static const ProtobufCIntRange portolan__portal__v1__issue_credentials_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__issue_credentials_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.IssueCredentialsResponse",
+  "IssueCredentialsResponse",
+  "Portolan__Portal__V1__IssueCredentialsResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__IssueCredentialsResponse),
+  6,
+  portolan__portal__v1__issue_credentials_response__field_descriptors,
+  portolan__portal__v1__issue_credentials_response__field_indices_by_name,
+  1,  portolan__portal__v1__issue_credentials_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__issue_credentials_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor portolan__portal__v1__get_role_credentials_request__field_descriptors[3] =
 {
   {
@@ -2041,6 +2272,39 @@ void portolan__portal__v1__scim_tokens__init (Portolan__Portal__V1__ScimTokens_S
 {
   protobuf_c_service_generated_init (&service->base,
                                      &portolan__portal__v1__scim_tokens__descriptor,
+                                     (ProtobufCServiceDestroy) destroy);
+}
+static const ProtobufCMethodDescriptor portolan__portal__v1__operator_credentials__method_descriptors[1] =
+{
+  { "IssueCredentials", &portolan__portal__v1__issue_credentials_request__descriptor, &portolan__portal__v1__issue_credentials_response__descriptor },
+};
+const unsigned portolan__portal__v1__operator_credentials__method_indices_by_name[] = {
+  0         /* IssueCredentials */
+};
+const ProtobufCServiceDescriptor portolan__portal__v1__operator_credentials__descriptor =
+{
+  PROTOBUF_C__SERVICE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.OperatorCredentials",
+  "OperatorCredentials",
+  "Portolan__Portal__V1__OperatorCredentials",
+  "portolan.portal.v1",
+  1,
+  portolan__portal__v1__operator_credentials__method_descriptors,
+  portolan__portal__v1__operator_credentials__method_indices_by_name
+};
+void portolan__portal__v1__operator_credentials__issue_credentials(ProtobufCService *service,
+                                                                   const Portolan__Portal__V1__IssueCredentialsRequest *input,
+                                                                   Portolan__Portal__V1__IssueCredentialsResponse_Closure closure,
+                                                                   void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__operator_credentials__descriptor);
+  service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__operator_credentials__init (Portolan__Portal__V1__OperatorCredentials_Service *service,
+                                                       Portolan__Portal__V1__OperatorCredentials_ServiceDestroy destroy)
+{
+  protobuf_c_service_generated_init (&service->base,
+                                     &portolan__portal__v1__operator_credentials__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }
 static const ProtobufCMethodDescriptor portolan__portal__v1__credentials__method_descriptors[1] =

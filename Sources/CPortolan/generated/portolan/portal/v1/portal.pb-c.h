@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "portolan/log/v1/log.pb-c.h"
 
+typedef struct Portolan__Portal__V1__IssueCredentialsRequest Portolan__Portal__V1__IssueCredentialsRequest;
+typedef struct Portolan__Portal__V1__IssueCredentialsResponse Portolan__Portal__V1__IssueCredentialsResponse;
 typedef struct Portolan__Portal__V1__GetRoleCredentialsRequest Portolan__Portal__V1__GetRoleCredentialsRequest;
 typedef struct Portolan__Portal__V1__GetRoleCredentialsResponse Portolan__Portal__V1__GetRoleCredentialsResponse;
 typedef struct Portolan__Portal__V1__Session Portolan__Portal__V1__Session;
@@ -41,6 +43,40 @@ typedef struct Portolan__Portal__V1__ScimTokenRecord Portolan__Portal__V1__ScimT
 
 
 /* --- messages --- */
+
+struct  Portolan__Portal__V1__IssueCredentialsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * 900 to 43,200; 0 means 3,600.
+   */
+  uint32_t duration_seconds;
+};
+#define PORTOLAN__PORTAL__V1__ISSUE_CREDENTIALS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__issue_credentials_request__descriptor) \
+    , 0 }
+
+
+struct  Portolan__Portal__V1__IssueCredentialsResponse
+{
+  ProtobufCMessage base;
+  char *access_key_id;
+  char *secret_access_key;
+  char *session_token;
+  int64_t expires_at_us;
+  /*
+   * arn:aws:iam::<account>:user/<operator>
+   */
+  char *arn;
+  /*
+   * https URL that answers with them.
+   */
+  char *endpoint;
+};
+#define PORTOLAN__PORTAL__V1__ISSUE_CREDENTIALS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__issue_credentials_response__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
 
 struct  Portolan__Portal__V1__GetRoleCredentialsRequest
 {
@@ -320,6 +356,44 @@ struct  Portolan__Portal__V1__ScimTokenRecord
     , NULL, {0,NULL} }
 
 
+/* Portolan__Portal__V1__IssueCredentialsRequest methods */
+void   portolan__portal__v1__issue_credentials_request__init
+                     (Portolan__Portal__V1__IssueCredentialsRequest         *message);
+size_t portolan__portal__v1__issue_credentials_request__get_packed_size
+                     (const Portolan__Portal__V1__IssueCredentialsRequest   *message);
+size_t portolan__portal__v1__issue_credentials_request__pack
+                     (const Portolan__Portal__V1__IssueCredentialsRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__issue_credentials_request__pack_to_buffer
+                     (const Portolan__Portal__V1__IssueCredentialsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__IssueCredentialsRequest *
+       portolan__portal__v1__issue_credentials_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__issue_credentials_request__free_unpacked
+                     (Portolan__Portal__V1__IssueCredentialsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__IssueCredentialsResponse methods */
+void   portolan__portal__v1__issue_credentials_response__init
+                     (Portolan__Portal__V1__IssueCredentialsResponse         *message);
+size_t portolan__portal__v1__issue_credentials_response__get_packed_size
+                     (const Portolan__Portal__V1__IssueCredentialsResponse   *message);
+size_t portolan__portal__v1__issue_credentials_response__pack
+                     (const Portolan__Portal__V1__IssueCredentialsResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__issue_credentials_response__pack_to_buffer
+                     (const Portolan__Portal__V1__IssueCredentialsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__IssueCredentialsResponse *
+       portolan__portal__v1__issue_credentials_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__issue_credentials_response__free_unpacked
+                     (Portolan__Portal__V1__IssueCredentialsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Portolan__Portal__V1__GetRoleCredentialsRequest methods */
 void   portolan__portal__v1__get_role_credentials_request__init
                      (Portolan__Portal__V1__GetRoleCredentialsRequest         *message);
@@ -683,6 +757,12 @@ void   portolan__portal__v1__scim_token_record__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Portolan__Portal__V1__IssueCredentialsRequest_Closure)
+                 (const Portolan__Portal__V1__IssueCredentialsRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__IssueCredentialsResponse_Closure)
+                 (const Portolan__Portal__V1__IssueCredentialsResponse *message,
+                  void *closure_data);
 typedef void (*Portolan__Portal__V1__GetRoleCredentialsRequest_Closure)
                  (const Portolan__Portal__V1__GetRoleCredentialsRequest *message,
                   void *closure_data);
@@ -812,6 +892,27 @@ void portolan__portal__v1__scim_tokens__delete_scim_token(ProtobufCService *serv
                                                           const Portolan__Portal__V1__DeleteScimTokenRequest *input,
                                                           Portolan__Portal__V1__DeleteScimTokenResponse_Closure closure,
                                                           void *closure_data);
+typedef struct Portolan__Portal__V1__OperatorCredentials_Service Portolan__Portal__V1__OperatorCredentials_Service;
+struct Portolan__Portal__V1__OperatorCredentials_Service
+{
+  ProtobufCService base;
+  void (*issue_credentials)(Portolan__Portal__V1__OperatorCredentials_Service *service,
+                            const Portolan__Portal__V1__IssueCredentialsRequest *input,
+                            Portolan__Portal__V1__IssueCredentialsResponse_Closure closure,
+                            void *closure_data);
+};
+typedef void (*Portolan__Portal__V1__OperatorCredentials_ServiceDestroy)(Portolan__Portal__V1__OperatorCredentials_Service *);
+void portolan__portal__v1__operator_credentials__init (Portolan__Portal__V1__OperatorCredentials_Service *service,
+                                                       Portolan__Portal__V1__OperatorCredentials_ServiceDestroy destroy);
+#define PORTOLAN__PORTAL__V1__OPERATOR_CREDENTIALS__BASE_INIT \
+    { &portolan__portal__v1__operator_credentials__descriptor, protobuf_c_service_invoke_internal, NULL }
+#define PORTOLAN__PORTAL__V1__OPERATOR_CREDENTIALS__INIT(function_prefix__) \
+    { PORTOLAN__PORTAL__V1__OPERATOR_CREDENTIALS__BASE_INIT,\
+      function_prefix__ ## issue_credentials  }
+void portolan__portal__v1__operator_credentials__issue_credentials(ProtobufCService *service,
+                                                                   const Portolan__Portal__V1__IssueCredentialsRequest *input,
+                                                                   Portolan__Portal__V1__IssueCredentialsResponse_Closure closure,
+                                                                   void *closure_data);
 typedef struct Portolan__Portal__V1__Credentials_Service Portolan__Portal__V1__Credentials_Service;
 struct Portolan__Portal__V1__Credentials_Service
 {
@@ -836,6 +937,8 @@ void portolan__portal__v1__credentials__get_role_credentials(ProtobufCService *s
 
 /* --- descriptors --- */
 
+extern const ProtobufCMessageDescriptor portolan__portal__v1__issue_credentials_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__issue_credentials_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__get_role_credentials_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__get_role_credentials_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__session__descriptor;
@@ -857,6 +960,7 @@ extern const ProtobufCMessageDescriptor portolan__portal__v1__credential_key_rec
 extern const ProtobufCMessageDescriptor portolan__portal__v1__scim_token_record__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__sessions__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__scim_tokens__descriptor;
+extern const ProtobufCServiceDescriptor portolan__portal__v1__operator_credentials__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__credentials__descriptor;
 
 PROTOBUF_C__END_DECLS
