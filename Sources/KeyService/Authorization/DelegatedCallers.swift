@@ -2,6 +2,7 @@ import AccessPolicy
 import Contracts
 import Foundation
 import RPC
+import SwiftProtobuf
 import Synchronization
 
 /// Callers that the portal named, by the text in which it did: their identity policies are compiled
