@@ -42,6 +42,7 @@ package struct PortalModule: ServiceModule {
                 permissions: PermissionsClient(channel(.permission)),
                 coordinator: clients.instance, trailClient: TrailClient(coordinator),
                 cryptography: clients.cryptography,
+                keyManagement: KeysKeyManagementClient(channel(.keys)),
                 trail: CoordinatorTrailRecorder(channel: coordinator), sessions: sessions,
                 scimTokens: scimTokens, assertionGate: SAMLGate(), now: { Date() },
                 logger: logger))

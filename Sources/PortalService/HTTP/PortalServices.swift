@@ -14,6 +14,7 @@ struct PortalServices: Sendable {
     let coordinator: CoordinatorInstanceAdministrationClient
     let trailClient: TrailClient
     let cryptography: KeysCryptographyClient
+    let keyManagement: KeysKeyManagementClient
     let trail: any TrailRecorder
     let sessions: any RecordLog<SessionState>
     let scimTokens: any RecordLog<ScimTokenState>
@@ -97,7 +98,9 @@ struct PortalFeatures: Sendable {
 
     private func addConsole(to router: Router<PortalContext>) {
         let gate = ConsoleGate(gate: personGate, pages: pages)
-        SettingsPages(gate: gate, coordinator: services.coordinator).add(to: router)
+        SettingsPages(
+            gate: gate, coordinator: services.coordinator, keys: services.keyManagement
+        ).add(to: router)
         RegionPages(gate: gate, coordinator: services.coordinator).add(to: router)
         SessionPages(gate: gate, desk: sessionDesk).add(to: router)
         PeoplePages(gate: gate, directory: services.directory).add(to: router)

@@ -60,7 +60,8 @@ final class TestPortal: Sendable {
                 permissions: PermissionsClient(Self.permissions()),
                 coordinator: CoordinatorInstanceAdministrationClient(coordinator),
                 trailClient: TrailClient(coordinator),
-                cryptography: KeysCryptographyClient(FakeKeys().channel), trail: trail,
+                cryptography: KeysCryptographyClient(FakeKeys().channel),
+                keyManagement: KeysKeyManagementClient(FakeKeys().channel), trail: trail,
                 sessions: sessions, scimTokens: scimTokens, assertionGate: assertions ?? gate,
                 now: { clock.value }, logger: Logger(label: "test")))
         self.clock = clock
