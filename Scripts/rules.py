@@ -35,7 +35,7 @@ OWNED = {
     "GRDB": {"ReplicationLog", "KeyService", "CoordinatorService"},
     "SAML": {"PortalService", "portolan"},
     "SCIM": {"PortalService"},
-    "AccessPolicy": {"KeyService", "portolan"},
+    "AccessPolicy": {"KeyService", "portolan", "portolan-bench"},
     "ReplicationLog": {"CoordinatorService"},
 }
 # The key service's material and the log's bytes stay where they belong.

@@ -7,6 +7,6 @@ struct Bench: AsyncParsableCommand {
         commandName: "portolan-bench", abstract: "Measure a running Region.",
         subcommands: [
             FillCommand.self, GetUserCommand.self, EchoCommand.self, CallsCommand.self,
-            LogCommand.self,
+            LogCommand.self, PolicyCommand.self,
         ])
 }
