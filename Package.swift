@@ -98,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "portolan-bench",
             dependencies: [
-                "Contracts", "RPC", argumentParser, asyncHTTPClient, histogram, logging, nioCore,
-                nioHTTP1, nioPosix, nioSSL, nioTLS, protobuf,
+                "AccessPolicy", "Contracts", "RPC", argumentParser, asyncHTTPClient, histogram,
+                logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             swiftSettings: strict),
 
@@ -121,8 +121,8 @@ let package = Package(
         .target(
             name: "KeyService",
             dependencies: [
-                "AccessPolicy", "Cryptography", "ServiceKit", "Contracts", "RPC", grdb, logging,
-                metrics, nioCore, protobuf,
+                "AccessPolicy", "CPKCS11", "Cryptography", "ServiceKit", "Contracts", "RPC", grdb,
+                logging, metrics, nioCore, protobuf,
             ],
             swiftSettings: strict),
         .target(
@@ -199,6 +199,8 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("protobuf-c"),
             ]),
+        // PKCS #11 modules are loaded when they are asked for; its header comes with libp11-kit-dev.
+        .target(name: "CPKCS11"),
         .target(name: "XMLSignature", dependencies: ["CXMLSignature"], swiftSettings: strict),
         .systemLibrary(
             name: "CXMLSecurity", pkgConfig: "xmlsec1-openssl",

@@ -36,7 +36,7 @@ OWNED = {
     "GRDB": {"ReplicationLog", "KeyService", "CoordinatorService"},
     "SAML": {"PortalService", "portolan"},
     "SCIM": {"PortalService"},
-    "AccessPolicy": {"KeyService", "PortalService", "portolan"},
+    "AccessPolicy": {"KeyService", "PortalService", "portolan", "portolan-bench"},
     "ReplicationLog": {"CoordinatorService"},
 }
 # The key service's material and the log's bytes stay where they belong.

@@ -84,6 +84,30 @@ static inline int portolan_gcm_open(
     return 0;
 }
 
+// AES key wrap with padding (RFC 5649). `output` has 16 bytes more than `input` when wrapping,
+// as many when unwrapping.
+static inline int portolan_kwp(
+    int wrap, const unsigned char *key, size_t key_count, const unsigned char *input, int count,
+    unsigned char *output, int *written) {
+    int tail = 0, outcome = 0;
+    const char *name = key_count == 16 ? "AES-128-WRAP-PAD"
+        : key_count == 24 ? "AES-192-WRAP-PAD" : "AES-256-WRAP-PAD";
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, name, NULL);
+    EVP_CIPHER_CTX *context = cipher ? EVP_CIPHER_CTX_new() : NULL;
+    if (context != NULL) {
+        EVP_CIPHER_CTX_set_flags(context, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+        if (EVP_CipherInit_ex2(context, cipher, key, NULL, wrap, NULL) == 1 &&
+            EVP_CipherUpdate(context, output, written, input, count) == 1 &&
+            EVP_CipherFinal_ex(context, output + *written, &tail) == 1) {
+            *written += tail;
+            outcome = 1;
+        }
+    }
+    EVP_CIPHER_CTX_free(context);
+    EVP_CIPHER_free(cipher);
+    return outcome;
+}
+
 // --- Derivation and authentication codes ------------------------------------------------------
 
 // HKDF-SHA-256 (RFC 5869), extract and expand.
@@ -123,25 +147,33 @@ static inline EVP_MAC_CTX *portolan_hmac_sha256_context(
     return context;
 }
 
-// --- X25519 and ECDSA P-256 -------------------------------------------------------------------
+// --- Diffie-Hellman and ECDSA on P-256 ---------------------------------------------------------
 
-static inline EVP_PKEY *portolan_x25519_generate(void) {
-    return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+static inline void portolan_free(void *memory) { OPENSSL_free(memory); }
+
+static inline EVP_PKEY *portolan_p256_public(const unsigned char *point, size_t count) {
+    EVP_PKEY *key = NULL;
+    OSSL_PARAM parameters[3] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"P-256", 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, count),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) key = NULL;
+    EVP_PKEY_CTX_free(context);
+    return key;
 }
 
-static inline EVP_PKEY *portolan_x25519_private(const unsigned char *raw) {
-    return EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, raw, 32);
-}
-
-static inline int portolan_x25519_derive(
-    EVP_PKEY *own, const unsigned char *peer, unsigned char *secret) {
+static inline int portolan_p256_derive(
+    EVP_PKEY *own, const unsigned char *point, size_t point_count, unsigned char *secret) {
     int outcome = 0;
     size_t count = 32;
-    EVP_PKEY *other = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, 32);
+    EVP_PKEY *other = portolan_p256_public(point, point_count);
     EVP_PKEY_CTX *context = other ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
-    // EVP_PKEY_derive refuses an all-zero result, that is, a peer point of small order.
+    // The peer's point is validated before it is used.
     if (context != NULL && EVP_PKEY_derive_init(context) == 1 &&
-        EVP_PKEY_derive_set_peer(context, other) == 1 &&
+        EVP_PKEY_derive_set_peer_ex(context, other, 1) == 1 &&
         EVP_PKEY_derive(context, secret, &count) == 1 && count == 32) outcome = 1;
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(other);

@@ -93,6 +93,22 @@ struct AsymmetricKeyTests {
         }
     }
 
+    @Test("Wycheproof's RSA key signs, verifies and decrypts as published")
+    func publishedRSA() throws {
+        let key = try AsymmetricKey(
+            .rsa(bits: 2048), pkcs8: SecretBytes(copying: RSAVectors.pkcs8))
+        let digest = try HashAlgorithm.sha256.hash(RSAVectors.message)
+        #expect(try key.sign(digest: digest, .pkcs1, .sha256) == RSAVectors.pkcs1)
+        #expect(try key.isValid(RSAVectors.pkcs1, digest: digest, .pkcs1, .sha256))
+        #expect(try !key.isValid(RSAVectors.longForm, digest: digest, .pkcs1, .sha256))
+        #expect(try key.isValid(RSAVectors.pss, digest: digest, .pss, .sha256))
+        #expect(try !key.isValid(RSAVectors.pkcs1, digest: digest, .pss, .sha256))
+        #expect(
+            try key.decrypt(RSAVectors.oaep, .sha256).withUnsafeBytes { Array($0) }
+                == RSAVectors.message)
+        #expect(throws: CryptographyError.self) { try key.decrypt(RSAVectors.oaep, .sha1) }
+    }
+
     @Test("RSA signs by both schemes and encrypts; altered, foreign and overlong input is refused")
     func rsa() throws {
         let key = try AsymmetricKey(.rsa(bits: 2048))

@@ -1,41 +1,53 @@
 import Cryptography
 import Testing
 
-@Suite("X25519")
-struct X25519Tests {
-    @Test("RFC 7748 section 6.1")
-    func diffieHellman() throws {
-        let alice = try X25519PrivateKey(
-            SecretBytes(
-                copying: hex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")))
-        let bob = try X25519PrivateKey(
-            SecretBytes(
-                copying: hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")))
+@Suite("Agreement on P-256")
+struct P256AgreementTests {
+    @Test("NIST CAVP, ECC CDH primitive, P-256, count 0")
+    func published() throws {
+        let own = try P256AgreementKey(
+            pkcs8: SecretBytes(
+                copying: hex(
+                    """
+                    304102010030 1306072a8648ce3d020106082a8648ce3d030107 0427302502010104 20
+                    7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534
+                    """)))
         #expect(
-            alice.publicKey
-                == hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"))
-        #expect(
-            bob.publicKey == hex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
-        )
-        let shared = try alice.sharedSecret(with: bob.publicKey)
+            own.publicKey
+                == hex(
+                    """
+                    04 ead218590119e8876b29146ff89ca61770c4edbbf97d38ce385ed281d8a6b230
+                    28af61281fd35e2fa7002523acc85a429cb06ee6648325389f59edfce1405141
+                    """))
+        let shared = try own.sharedSecret(
+            with: hex(
+                """
+                04 700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287
+                db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac
+                """))
         #expect(
             shared.withUnsafeBytes { Array($0) }
-                == hex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"))
-        #expect(try bob.sharedSecret(with: alice.publicKey).equals(shared))
+                == hex("46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b"))
     }
 
-    @Test("a peer key of small order or of another size is refused")
-    func smallOrder() throws {
-        let own = try X25519PrivateKey()
-        #expect(throws: CryptographyError.self) {
-            try own.sharedSecret(with: [UInt8](repeating: 0, count: 32))
+    @Test("a peer key that is no point of the curve or has another size is refused")
+    func noPoint() throws {
+        let own = try P256AgreementKey()
+        var altered = own.publicKey
+        altered[64] ^= 1
+        for peer in [[4] + [UInt8](repeating: 0, count: 64), altered, [9], []] {
+            #expect(throws: CryptographyError.self) { try own.sharedSecret(with: peer) }
         }
-        #expect(throws: CryptographyError.self) { try own.sharedSecret(with: [9]) }
     }
 
-    @Test("each fresh key is another one")
+    @Test("both sides find the same secret, and each fresh key is another one")
     func fresh() throws {
-        #expect(try X25519PrivateKey().publicKey != X25519PrivateKey().publicKey)
+        let one = try P256AgreementKey()
+        let other = try P256AgreementKey()
+        #expect(one.publicKey != other.publicKey)
+        #expect(
+            try one.sharedSecret(with: other.publicKey)
+                .equals(other.sharedSecret(with: one.publicKey)))
     }
 }
 

@@ -201,7 +201,7 @@ struct DurabilityTests {
             #expect(opened.administration.ring[keyID]?.stored.state == .disabled)
         }
         #expect(keys.count <= promised.count + 1)
-        for key in keys { #expect(throws: Never.self) { try key.currentSealingKey() } }
+        for key in keys { #expect(throws: Never.self) { try key.currentSealingMaterial() } }
     }
 
     @Test("a directory that cannot be made is a clear error")

@@ -190,7 +190,7 @@ struct ReplicationTests {
     private func sealed(
         _ key: ActiveKey, _ offer: KeysOfferTransferResponse, region: String
     ) throws -> KeysImportReplicaRequest {
-        let own = try X25519PrivateKey()
+        let own = try P256AgreementKey()
         let receiver = [UInt8](offer.receiverPublicKey)
         let envelope = try TransferEnvelope(
             own, peer: receiver,

@@ -110,15 +110,69 @@ struct TrailAndUsageTests {
         #expect(otto.requests == 1 && otto.refused == 1)
     }
 
-    static let monthStarts: [(Int64, Int32)] = [
-        (0, 23_640), (2_678_399_999_999, 23_640), (2_678_400_000_000, 23_641),
-        (951_782_400_000_000, 24_001), (951_868_800_000_000, 24_002),
-        (1_798_761_599_999_999, 24_323), (1_798_761_600_000_000, 24_324),
+    static let monthStarts: [(Int64, String)] = [
+        (0, "1970-01"), (2_678_399_999_999, "1970-01"), (2_678_400_000_000, "1970-02"),
+        (951_782_400_000_000, "2000-02"), (951_868_800_000_000, "2000-03"),
+        (1_798_761_599_999_999, "2026-12"), (1_798_761_600_000_000, "2027-01"),
     ]
 
     @Test("months begin and end where the calendar says", arguments: monthStarts)
-    func months(microseconds: Int64, month: Int32) {
-        #expect(UsageMeter.month(microseconds) == month)
+    func months(microseconds: Int64, text: String) throws {
+        let month = UsageMonth(microseconds: microseconds)
+        #expect(month.text == text)
+        #expect(UsageMonth(text) == month)
+        #expect(month.startMicroseconds <= microseconds)
+        #expect(month.next.startMicroseconds > microseconds)
+        #expect(UsageMonth(microseconds: month.next.startMicroseconds) == month.next)
+        #expect(UsageMonth(microseconds: month.next.startMicroseconds - 1) == month)
+    }
+
+    @Test("a text that is no month is none", arguments: ["", "2026", "2026-13", "26-01", "2026-1"])
+    func noMonth(text: String) { #expect(UsageMonth(text) == nil) }
+
+    @Test("what is counted before a month ends stays in it, and a month can be asked for")
+    func monthly() async throws {
+        let regions = try TestRegions([R.home])
+        let key = try await regions.makeKey()
+        for _ in 0..<2 { _ = try await regions.encrypt("x", key.keyID) }
+        // 2026-11-24 is the clock's first day.
+        regions.clock.advance(days: 7)
+        _ = try await regions.encrypt("x", key.keyID)
+        func requests(_ month: String) async throws -> UInt64 {
+            try await regions.management().getUsage(
+                .with {
+                    $0.keyID = key.keyID
+                    $0.month = month
+                }
+            ).usage.filter { $0.operation == "Encrypt" }.reduce(0) { $0 + $1.requests }
+        }
+        #expect(try await requests("2026-11") == 2)
+        #expect(try await requests("2026-12") == 1)
+        #expect(try await requests("") == 3)
+        await expectError("ValidationException") { try await requests("December") }
+    }
+
+    @Test("requests are metrics with key, Region, principal and operation")
+    func metrics() async throws {
+        let regions = try TestRegions([R.home])
+        let key = try await regions.makeKey()
+        _ = try await regions.encrypt("x", key.keyID)
+        await expectError("AccessDeniedException") {
+            try await regions.encrypt("x", key.keyID, as: "otto")
+        }
+        let figures = try await regions.module(R.home).figures
+        func value(_ name: String, _ principal: String) -> Double? {
+            figures.first { $0.name == name }?.samples.first { sample in
+                let labels = Dictionary(uniqueKeysWithValues: sample.labels)
+                return labels["key"] == key.keyID && labels["region"] == R.home
+                    && labels["operation"] == "Encrypt"
+                    && labels["principal"]?.hasSuffix(principal) == true
+            }?.value
+        }
+        #expect(value(UsageMetrics.requestsName, "/ada") == 1)
+        #expect(value(UsageMetrics.refusedName, "/ada") == 0)
+        #expect(value(UsageMetrics.requestsName, "/otto") == 1)
+        #expect(value(UsageMetrics.refusedName, "/otto") == 1)
     }
 
     @Test("figures that could not be written are kept for the next time")
@@ -130,7 +184,7 @@ struct TrailAndUsageTests {
         try administration.store.writing { try $0.execute(sql: "ALTER TABLE usage RENAME TO away") }
         #expect(throws: RPCError.self) { try administration.meter.flush() }
         try administration.store.writing { try $0.execute(sql: "ALTER TABLE away RENAME TO usage") }
-        let usage = try administration.meter.usage(keyID: key.keyID, region: R.home)
+        let usage = try administration.meter.usage(keyID: key.keyID, month: "", region: R.home)
         #expect(usage.first { $0.operation == "Encrypt" }?.requests == 1)
     }
 }

@@ -68,6 +68,16 @@ enum ConditionMatcher: Sendable {
         }
     }
 
+    /// Keys of policy variables, in lower case.
+    var variableKeys: [String] {
+        switch self {
+        case .patterns(let patterns), .ignoringCase(let patterns):
+            patterns.flatMap(\.variableKeys)
+        case .arn(let patterns): patterns.flatMap(\.variableKeys)
+        default: []
+        }
+    }
+
     func isResolvable(in context: PolicyContext) -> Bool {
         switch self {
         case .patterns(let patterns), .ignoringCase(let patterns):

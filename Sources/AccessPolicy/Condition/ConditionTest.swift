@@ -74,6 +74,9 @@ struct ConditionTest: Sendable {
         }
     }
 
+    /// The key that is tested and those of policy variables, in lower case.
+    var conditionKeysRead: [String] { [lookUpKey] + matcher.variableKeys }
+
     private static func takeQuantifier(_ name: inout Substring) -> Quantifier {
         if name.hasPrefix("ForAllValues:") {
             name = name.dropFirst("ForAllValues:".count)

@@ -62,6 +62,27 @@ package struct PolicyDifference: Sendable, Equatable {
     }
 }
 
+extension PolicyDifference {
+    /// What differs, for people: a line for each statement and changed element, with "-" for the
+    /// first document and "+" for the second.
+    package var lines: [String] {
+        changes.flatMap { change -> [String] in
+            switch change {
+            case .added(let name, let json): ["+ \(name): \(json)"]
+            case .removed(let name, let json): ["- \(name): \(json)"]
+            case .changed(let name, let elements):
+                ["  \(name)"]
+                    + elements.flatMap { element in
+                        [
+                            element.before.map { "-   \(element.element): \($0)" },
+                            element.after.map { "+   \(element.element): \($0)" },
+                        ].compactMap { $0 }
+                    }
+            }
+        }
+    }
+}
+
 /// A statement in the form that is compared.
 private struct NormalStatement: Equatable {
     let sid: String?

@@ -23,6 +23,14 @@ package struct PolicyDocument: Sendable {
     let denies: [PolicyStatement]
     let allows: [PolicyStatement]
 
+    /// Condition keys, in lower case, on which a decision may depend.
+    package let conditionKeysRead: Set<String>
+    /// Whether a decision may be another one later without anything else being different.
+    package let readsTime: Bool
+    /// Whether a decision may depend on what KMS lets policies ask about a request, beyond who asks
+    /// for which action on which key.
+    package let readsRequest: Bool
+
     /// Number of statements.
     package var statementCount: Int { statements.count }
 
@@ -54,7 +62,18 @@ package struct PolicyDocument: Sendable {
         try Self.checkSids(statements)
         denies = statements.filter { $0.effect == .deny }
         allows = statements.filter { $0.effect == .allow }
+        conditionKeysRead = statements.reduce(into: []) { $0.formUnion($1.conditionKeysRead) }
+        readsTime = !conditionKeysRead.isDisjoint(with: ["aws:currenttime", "aws:epochtime"])
+        readsRequest = conditionKeysRead.contains {
+            $0.hasPrefix("kms:") && !Self.keysOfKeyAndCaller.contains($0)
+        }
     }
+
+    /// Condition keys of KMS that are the same in all requests of one caller about one key.
+    private static let keysOfKeyAndCaller: Set<String> = [
+        "kms:calleraccount", "kms:keyorigin", "kms:keyspec", "kms:keyusage", "kms:multiregion",
+        "kms:multiregionkeytype", "kms:viaservice",
+    ]
 
     private static func version(_ value: JSONValue?) throws -> String {
         switch value {

@@ -57,5 +57,12 @@ final class PolicyStatement: Sendable {
         if let sid, !sid.isEmpty { "\"\(sid)\"" } else { "number \(index + 1)" }
     }
 
+    /// Condition keys, in lower case, on which the statement may depend.
+    var conditionKeysRead: Set<String> {
+        var keys = Set(conditions.flatMap(\.conditionKeysRead))
+        for pattern in resources.patterns { keys.formUnion(pattern.variableKeys) }
+        return keys
+    }
+
     var reference: PolicyDecision.Statement { .init(index: index, sid: sid) }
 }

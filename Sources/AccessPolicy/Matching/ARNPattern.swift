@@ -22,6 +22,8 @@ struct ARNPattern: Sendable {
 
     var hasVariables: Bool { parts?.contains { $0.hasVariables } ?? false }
 
+    var variableKeys: [String] { parts?.flatMap(\.variableKeys) ?? [] }
+
     func isResolvable(in context: PolicyContext) -> Bool {
         parts?.allSatisfy { $0.isResolvable(in: context) } ?? true
     }

@@ -56,6 +56,12 @@ struct PolicyPattern: Sendable {
     /// Whether evaluation needs context keys.
     var hasVariables: Bool { if case .template = form { true } else { false } }
 
+    /// Keys of its variables, in lower case.
+    var variableKeys: [String] {
+        guard case .template(let parts) = form else { return [] }
+        return parts.compactMap { if case .variable(let key, _) = $0 { key } else { nil } }
+    }
+
     /// Whether every variable has exactly one value or a default.
     func isResolvable(in context: PolicyContext) -> Bool {
         guard case .template(let parts) = form else { return true }

@@ -44,6 +44,14 @@ final class DataKeyBook: Sendable {
         }
     }
 
+    /// How many data keys of these streams there are, and how many of them a key wraps.
+    func progress(of keyARN: String, in streams: Set<String>) -> (all: Int, done: Int) {
+        wrappedBy.withLock { wrappedBy in
+            let own = wrappedBy.filter { streams.contains($0.key.stream) }
+            return (own.count, own.values.count { KeyReference.isSameKey($0, keyARN) })
+        }
+    }
+
     /// Domains of these streams with a data key that another key than this one wraps.
     func domains(notWrappedBy keyARN: String, in streams: Set<String>) -> [String] {
         let found = wrappedBy.withLock { wrappedBy in

@@ -37,10 +37,8 @@ struct EncryptionUpdate {
     private func step(
         _ update: CoordinatorEncryption, since start: ContinuousClock.Instant
     ) async throws {
-        // Streams of Regions that have been removed wait for their return as they are.
-        let regional = coordinator.instance.regions.keys.map { StreamName.regional($0).text }
         let missing = coordinator.dataKeys.domains(
-            notWrappedBy: update.kmsKeyArn, in: Set(regional + [StreamName.control.text]))
+            notWrappedBy: update.kmsKeyArn, in: coordinator.sealedStreams)
         do {
             if missing.isEmpty {
                 try await finish(
@@ -86,5 +84,13 @@ struct EncryptionUpdate {
             instance.encryption = encryption
             return [try .put(instance), .delete(InstanceKey.previousEncryption)]
         }
+    }
+}
+
+extension Coordinator {
+    /// The streams whose data keys belong to the instance. Those of Regions that have been removed
+    /// wait for their return as they are.
+    var sealedStreams: Set<String> {
+        Set(instance.regions.keys.map { StreamName.regional($0).text } + [StreamName.control.text])
     }
 }

@@ -19,8 +19,12 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
         _ request: CoordinatorGetInstanceRequest, context: ServerContext
     ) async throws -> CoordinatorGetInstanceResponse {
         try await coordinator.wait(for: request.atLeast)
-        let answer = present()
+        var answer = present()
         guard answer.hasInstance else { throw RPCError.noInstance(coordinator.region) }
+        let keys = coordinator.dataKeys.progress(
+            of: answer.instance.encryption.kmsKeyArn, in: coordinator.sealedStreams)
+        answer.instance.encryption.dataKeys = UInt32(clamping: keys.all)
+        answer.instance.encryption.dataKeysDone = UInt32(clamping: keys.done)
         return answer
     }
 

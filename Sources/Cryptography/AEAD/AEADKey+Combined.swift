@@ -14,13 +14,26 @@ extension AEADKey {
             let whole = UnsafeMutableRawBufferPointer(
                 rebasing: UnsafeMutableRawBufferPointer(buffer)[
                     0..<plaintext.count + Self.overheadByteCount])
-            let nonce = UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.nonceByteCount])
-            try NonceSource.next(into: nonce)
-            try seal(
-                plaintext, nonce: UnsafeRawBufferPointer(nonce), authenticating: associatedData,
-                into: UnsafeMutableRawBufferPointer(rebasing: whole[Self.nonceByteCount...]))
+            try seal(plaintext, authenticating: associatedData, into: whole)
             initialized = whole.count
         }
+    }
+
+    /// Seals with a fresh random nonce into the caller's memory.
+    ///
+    /// - Parameter output: exactly 28 bytes longer than `plaintext`, not overlapping it.
+    package func seal(
+        _ plaintext: UnsafeRawBufferPointer, authenticating associatedData: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer
+    ) throws {
+        guard output.count == plaintext.count + Self.overheadByteCount else {
+            throw CryptographyError(.invalidInput, "the output must hold nonce, ciphertext and tag")
+        }
+        let nonce = UnsafeMutableRawBufferPointer(rebasing: output[..<Self.nonceByteCount])
+        try NonceSource.next(into: nonce)
+        try seal(
+            plaintext, nonce: UnsafeRawBufferPointer(nonce), authenticating: associatedData,
+            into: UnsafeMutableRawBufferPointer(rebasing: output[Self.nonceByteCount...]))
     }
 
     /// Opens what `seal(_:authenticating:)` made.
@@ -32,13 +45,26 @@ extension AEADKey {
         let count = try Self.plaintextCount(combined)
         return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             try open(
-                UnsafeRawBufferPointer(rebasing: combined[Self.nonceByteCount...]),
-                nonce: UnsafeRawBufferPointer(rebasing: combined[..<Self.nonceByteCount]),
-                authenticating: associatedData,
+                combined, authenticating: associatedData,
                 into: UnsafeMutableRawBufferPointer(
                     rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<count]))
             initialized = count
         }
+    }
+
+    /// Opens into the caller's memory what `seal(_:authenticating:)` made.
+    ///
+    /// - Parameter output: exactly 28 bytes shorter than `combined`; zeroed when authentication
+    ///   fails.
+    package func open(
+        _ combined: UnsafeRawBufferPointer, authenticating associatedData: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer
+    ) throws {
+        _ = try Self.plaintextCount(combined)
+        try open(
+            UnsafeRawBufferPointer(rebasing: combined[Self.nonceByteCount...]),
+            nonce: UnsafeRawBufferPointer(rebasing: combined[..<Self.nonceByteCount]),
+            authenticating: associatedData, into: output)
     }
 
     /// Opens into the secure heap what `seal(_:authenticating:)` made of a secret.
@@ -47,10 +73,7 @@ extension AEADKey {
     ) throws -> SecretBytes {
         let count = try Self.plaintextCount(combined)
         return try SecretBytes(count: count) { buffer in
-            try open(
-                UnsafeRawBufferPointer(rebasing: combined[Self.nonceByteCount...]),
-                nonce: UnsafeRawBufferPointer(rebasing: combined[..<Self.nonceByteCount]),
-                authenticating: associatedData, into: buffer)
+            try open(combined, authenticating: associatedData, into: buffer)
         }
     }
 

@@ -6,7 +6,7 @@ struct KeyAuthorizer: Sendable {
     let configuration: KeyServiceConfiguration
     let now: @Sendable () -> Int64
 
-    /// Whether the key's policy lets the caller perform the action.
+    /// Whether the key's policy, and the caller's own, let the caller perform the action.
     ///
     /// - Parameter keys: condition keys of this request, in lower case.
     func decide(
@@ -14,13 +14,10 @@ struct KeyAuthorizer: Sendable {
         keys: PolicyContext.Layer = [:]
     ) -> PolicyDecision {
         decide(
-            caller, action, arn: key.arn, policy: key.policy,
-            layers: [
-                keys, key.conditionKeys, caller.conditionKeys,
-            ])
+            caller, action, arn: key.arn, policy: key.policy, layers: [keys, key.conditionKeys])
     }
 
-    /// Asks the key's policy, and its grants where the policy has nothing against it.
+    /// Asks the key's policy, and its grants where the policies have nothing against it.
     ///
     /// - Parameter context: pairs of the encryption context, for constraints of grants.
     /// - Throws: AccessDeniedException, naming what is missing.
@@ -46,31 +43,79 @@ struct KeyAuthorizer: Sendable {
         }
     }
 
+    /// Lets a cryptographic request in, by a decision that was made before if nothing that the
+    /// policies ask about differs.
+    ///
+    /// - Returns: the counter of the caller and operation.
+    /// - Throws: AccessDeniedException, which is counted here.
+    func admit(
+        _ caller: Caller, _ operation: KeyOperation, on key: ActiveKey, _ facts: RequestFacts,
+        _ meter: UsageMeter
+    ) throws -> UsageCounter {
+        let question = question(caller, operation, key, facts)
+        if let question, let counter = key.admissions.counter(question) { return counter }
+        let counter = meter.counter(
+            operation.name, keyID: key.stored.keyID, principal: caller.name)
+        do {
+            try authorize(
+                caller, operation.action, on: key, keys: facts.conditionKeys,
+                context: facts.context.pairs)
+        } catch {
+            counter.count(isRefused: true)
+            throw error
+        }
+        if let question { key.admissions.insert(question, counter) }
+        return counter
+    }
+
+    /// What a decision depends on, or nil when it also depends on the time.
+    private func question(
+        _ caller: Caller, _ operation: KeyOperation, _ key: ActiveKey, _ facts: RequestFacts
+    ) -> AdmissionCache.Question? {
+        guard !key.policy.readsTime, !caller.identityReadsRequest else { return nil }
+        let asksRequest =
+            key.policy.readsRequest
+            || key.stored.grants.contains { $0.isConstrained }
+        return .init(
+            callerID: caller.id, operation: operation.number,
+            facts: asksRequest ? facts.fingerprint : [])
+    }
+
     /// For operations that are about no key, such as CreateKey: identity policies decide.
-    func authorizeIdentity(_ caller: Caller, _ action: PolicyAction, resource: String) throws {
-        guard caller.identityAllows(action, resource: resource) else {
+    func authorizeIdentity(
+        _ caller: Caller, _ action: PolicyAction, resource: String,
+        keys: PolicyContext.Layer = [:]
+    ) throws {
+        let decision = caller.identityDecision(
+            action, resource: resource, layers: [time, keys])
+        guard decision.isAllowed else {
             throw RPCError.accessDenied(
-                caller.name, action.name, resource,
-                why: "no identity policy of the caller allows it")
+                caller.name, action.name, resource, why: decision.explanation)
         }
     }
 
     /// Whether the caller could change the policy again if `policy` were in force for `arn`.
     func lockoutCheck(_ policy: PolicyDocument, _ caller: Caller, arn: String) -> PolicyDecision {
-        decide(caller, "kms:PutKeyPolicy", arn: arn, policy: policy, layers: [caller.conditionKeys])
+        decide(caller, "kms:PutKeyPolicy", arn: arn, policy: policy, layers: [])
+    }
+
+    private var time: PolicyContext.Layer {
+        let seconds = String(now() / 1_000_000)
+        return ["aws:epochtime": [seconds], "aws:currenttime": [seconds]]
     }
 
     private func decide(
         _ caller: Caller, _ action: PolicyAction, arn: String, policy: PolicyDocument,
         layers: [PolicyContext.Layer]
     ) -> PolicyDecision {
-        let seconds = String(now() / 1_000_000)
+        let time = time
+        let identity = caller.identityDecision(action, resource: arn, layers: [time] + layers)
+        if case .explicitDeny = identity { return identity }
         return policy.evaluate(
             PolicyRequest(
-                principal: caller.principal(for: action, resource: arn), action: action,
-                resource: arn,
+                principal: caller.principal(identityPoliciesAllow: identity.isAllowed),
+                action: action, resource: arn,
                 context: PolicyContext(
-                    lowercased: ["aws:epochtime": [seconds], "aws:currenttime": [seconds]],
-                    over: layers)))
+                    lowercased: time, over: layers + [caller.conditionKeys])))
     }
 }

@@ -16,8 +16,8 @@ struct CiphertextBlob {
 
     let keyID: String
     let materialID: [UInt8]
-    private let header: [UInt8]
-    private let sealed: ArraySlice<UInt8>
+    private let bytes: [UInt8]
+    private let headerCount: Int
 
     /// Splits a blob; says nothing yet about whether it is genuine.
     ///
@@ -26,25 +26,35 @@ struct CiphertextBlob {
         guard (1...Self.byteCountMax).contains(blob.count) else {
             throw RPCError.validation("A ciphertext has 1 to \(Self.byteCountMax) bytes.")
         }
-        let bytes = [UInt8](blob)
+        bytes = [UInt8](blob)
         guard bytes.count > 2, bytes[0] == Self.version else { throw RPCError.invalidCiphertext }
         let idEnd = 2 + Int(bytes[1])
-        let headerEnd = idEnd + Self.materialIDByteCount
-        guard idEnd > 2, bytes.count >= headerEnd + AEADKey.overheadByteCount else {
+        headerCount = idEnd + Self.materialIDByteCount
+        guard idEnd > 2, bytes.count >= headerCount + AEADKey.overheadByteCount else {
             throw RPCError.invalidCiphertext
         }
         keyID = String(decoding: bytes[2..<idEnd], as: UTF8.self)
-        materialID = Array(bytes[idEnd..<headerEnd])
-        header = Array(bytes[..<headerEnd])
-        sealed = bytes[headerEnd...]
+        materialID = Array(bytes[idEnd..<headerCount])
+    }
+
+    /// What every blob of one version of a key's material begins with.
+    static func header(keyID: String, materialID: [UInt8]) -> [UInt8] {
+        [version, UInt8(keyID.utf8.count)] + keyID.utf8 + materialID
     }
 
     /// Opens the blob.
     ///
     /// - Throws: InvalidCiphertextException.
     func open(with key: AEADKey, _ context: EncryptionContext) throws -> Data {
+        let count = bytes.count - headerCount - AEADKey.overheadByteCount
+        var plaintext = Data(count: count)
         do {
-            return Data(try key.open(sealed, authenticating: header + context.canonicalBytes))
+            try withParts(context) { sealed, associated in
+                try plaintext.withUnsafeMutableBytes {
+                    try key.open(sealed, authenticating: associated, into: $0)
+                }
+            }
+            return plaintext
         } catch {
             throw RPCError.invalidCiphertext
         }
@@ -53,33 +63,50 @@ struct CiphertextBlob {
     /// Opens a blob that holds a secret which is not to leave this process.
     func openSecret(with key: AEADKey, _ context: EncryptionContext) throws -> SecretBytes {
         do {
-            return try (header + context.canonicalBytes).withUnsafeBytes { associated in
-                try sealed.withUnsafeBytes { try key.openSecret($0, authenticating: associated) }
-            }
+            return try withParts(context) { try key.openSecret($0, authenticating: $1) }
         } catch {
             throw RPCError.invalidCiphertext
         }
     }
 
+    private func withParts<Value>(
+        _ context: EncryptionContext,
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Value
+    ) throws -> Value {
+        var associated: [UInt8] = []
+        associated.reserveCapacity(headerCount + context.canonicalBytes.count)
+        associated += bytes[..<headerCount]
+        associated += context.canonicalBytes
+        return try associated.withUnsafeBytes { associated in
+            try bytes.withUnsafeBytes {
+                try body(UnsafeRawBufferPointer(rebasing: $0[headerCount...]), associated)
+            }
+        }
+    }
+
     /// Makes a blob.
     static func seal(
-        _ plaintext: UnsafeRawBufferPointer, with key: ActiveKey, _ context: EncryptionContext
+        _ plaintext: UnsafeRawBufferPointer, with key: SealingMaterial,
+        _ context: EncryptionContext
     ) throws -> Data {
-        let (materialID, sealing) = try key.currentSealingKey()
-        let id = key.stored.keyID.utf8
-        var blob: [UInt8] = []
-        blob.reserveCapacity(2 + id.count + materialIDByteCount + plaintext.count + 32)
-        blob.append(version)
-        blob.append(UInt8(id.count))
-        blob += id
-        blob += materialID
+        let header = key.header
+        var associated: [UInt8] = []
+        associated.reserveCapacity(header.count + context.canonicalBytes.count)
+        associated += header
+        associated += context.canonicalBytes
+        var blob = Data(count: header.count + plaintext.count + AEADKey.overheadByteCount)
         do {
-            blob += try (blob + context.canonicalBytes).withUnsafeBytes {
-                try sealing.seal(plaintext, authenticating: $0)
+            try associated.withUnsafeBytes { associated in
+                try blob.withUnsafeMutableBytes { output in
+                    output.copyBytes(from: header)
+                    try key.key.seal(
+                        plaintext, authenticating: associated,
+                        into: UnsafeMutableRawBufferPointer(rebasing: output[header.count...]))
+                }
             }
         } catch {
             throw RPCError.keysInternal(error)
         }
-        return Data(blob)
+        return blob
     }
 }

@@ -7,48 +7,62 @@ struct EncryptionContext: Sendable {
     static let byteCountMax = 8192
     static let pairCountMax = 64
 
+    /// Without any pair.
+    static let empty = EncryptionContext()
+
     /// Number of pairs, then each key and value in order of the keys' bytes, each number and length
     /// as 4 bytes big-endian. The same pairs always give the same bytes.
     let canonicalBytes: [UInt8]
     let pairs: [String: String]
-    /// Condition keys in lower case.
-    let conditionKeys: PolicyContext.Layer
+
+    private init() {
+        canonicalBytes = [0, 0, 0, 0]
+        pairs = [:]
+    }
 
     /// - Throws: ValidationException over 64 pairs or 8 KiB, or for an empty key.
     init(_ pairs: [String: String]) throws {
-        self.pairs = pairs
         if pairs.isEmpty {
-            canonicalBytes = [0, 0, 0, 0]
-            conditionKeys = [:]
+            canonicalBytes = Self.empty.canonicalBytes
+            self.pairs = pairs
             return
         }
         guard pairs.count <= Self.pairCountMax else {
             throw RPCError.validation(
                 "An encryption context has at most \(Self.pairCountMax) pairs.")
         }
-        let sorted = pairs.map { (Array($0.key.utf8), Array($0.value.utf8), $0) }
-            .sorted { $0.0.lexicographicallyPrecedes($1.0) }
+        let sorted = pairs.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        let count = sorted.reduce(4) { $0 + 8 + $1.key.utf8.count + $1.value.utf8.count }
+        guard count <= Self.byteCountMax else {
+            throw RPCError.validation(
+                "An encryption context has at most \(Self.byteCountMax) bytes.")
+        }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
         bytes.appendBigEndian(UInt32(pairs.count))
-        var conditions: PolicyContext.Layer = [:]
-        conditions.reserveCapacity(pairs.count + 1)
-        for (key, value, pair) in sorted {
+        for (key, value) in sorted {
             guard !key.isEmpty else {
                 throw RPCError.validation("A key of an encryption context is empty.")
             }
-            guard bytes.count + key.count + value.count <= Self.byteCountMax else {
-                throw RPCError.validation(
-                    "An encryption context has at most \(Self.byteCountMax) bytes.")
-            }
-            bytes.appendBigEndian(UInt32(key.count))
-            bytes += key
-            bytes.appendBigEndian(UInt32(value.count))
-            bytes += value
-            conditions["kms:encryptioncontext:" + pair.key.lowercased()] = [pair.value]
+            bytes.appendBigEndian(UInt32(key.utf8.count))
+            bytes += key.utf8
+            bytes.appendBigEndian(UInt32(value.utf8.count))
+            bytes += value.utf8
         }
-        conditions["kms:encryptioncontextkeys"] = sorted.map { $0.2.key }
+        self.pairs = pairs
         canonicalBytes = bytes
-        conditionKeys = conditions
+    }
+
+    /// Condition keys in lower case.
+    var conditionKeys: PolicyContext.Layer {
+        guard !pairs.isEmpty else { return [:] }
+        var conditions: PolicyContext.Layer = [:]
+        conditions.reserveCapacity(pairs.count + 3)
+        for (key, value) in pairs {
+            conditions["kms:encryptioncontext:" + key.lowercased()] = [value]
+        }
+        conditions["kms:encryptioncontextkeys"] = pairs.keys.sorted()
+        return conditions
     }
 }
 

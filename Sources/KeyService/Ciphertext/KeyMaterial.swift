@@ -1,5 +1,6 @@
 import Contracts
 import Cryptography
+import Foundation
 import RPC
 
 /// Making and naming of key material.
@@ -22,6 +23,14 @@ enum KeyMaterial {
         return derived.withUnsafeBytes { Array($0) }
     }
 
+    /// The ID of material as KMS writes it: 64 hexadecimal digits, the same in every Region.
+    static func name(_ id: [UInt8]) -> String {
+        guard let digest = try? SHA256.hash(Array("portolan material name/1".utf8) + id) else {
+            return ""
+        }
+        return KeyID.hexadecimal(digest[...])
+    }
+
     /// Material as it is stored.
     static func stored(
         _ material: SecretBytes, keyID: String, rootKey: any RootKey
@@ -29,6 +38,14 @@ enum KeyMaterial {
         let id = try id(material, keyID: keyID)
         let context = StoredKey.wrappingContext(keyID: keyID, materialID: id)
         return StoredKey.Material(id: id, wrapped: try rootKey.wrap(material, context: context))
+    }
+
+    /// Imported material in the one form in which it is kept and named; nil when it does not fit.
+    static func canonical(_ material: SecretBytes, _ spec: KeysKeySpec) -> SecretBytes? {
+        guard let kind = spec.asymmetricKind else {
+            return check(material, spec) ? material : nil
+        }
+        return try? AsymmetricKey(kind, pkcs8: material).pkcs8()
     }
 
     /// Whether transferred material is of the spec it is said to be.

@@ -90,27 +90,47 @@ struct CryptographyHandler: KeysCryptographyHandler {
         try operations.verifyMac(request, callers.caller(context))
     }
 
-    /// Adds the fast paths to the registered methods.
+    /// Adds the fast paths to the registered methods. What takes longer than some microseconds, such
+    /// as a signature by RSA, is left to the asynchronous handlers.
     func registerImmediate(in table: inout MethodTable) {
         typealias Methods = KeysCryptographyMethods
-        register(Methods.encrypt, in: &table) { try operations.encrypt($0, $1) }
-        register(Methods.decrypt, in: &table) { try operations.decrypt($0, $1) }
-        register(Methods.sign, in: &table) { try operations.sign($0, $1) }
+        register(Methods.encrypt, in: &table) {
+            (request: KeysEncryptRequest, caller: Caller) -> KeysEncryptResponse? in
+            guard request.encryptionAlgorithm.oaepHash == nil else { return nil }
+            return try operations.encrypt(request, caller)
+        }
+        register(Methods.decrypt, in: &table) {
+            (request: KeysDecryptRequest, caller: Caller) -> KeysDecryptResponse? in
+            guard request.encryptionAlgorithm.oaepHash == nil else { return nil }
+            return try operations.decrypt(request, caller)
+        }
+        register(Methods.sign, in: &table) {
+            (request: KeysSignRequest, caller: Caller) -> KeysSignResponse? in
+            guard request.signingAlgorithm == .ecdsaSha256 else { return nil }
+            return try operations.sign(request, caller)
+        }
         register(Methods.generateDataKey, in: &table) { try operations.generateDataKey($0, $1) }
         register(Methods.generateDataKeyWithoutPlaintext, in: &table) {
             try operations.generateDataKeyWithoutPlaintext($0, $1)
         }
+        register(Methods.generateMac, in: &table) { try operations.generateMac($0, $1) }
+        register(Methods.verifyMac, in: &table) { try operations.verifyMac($0, $1) }
     }
 
+    /// - Parameter operation: nil for what is to be answered later.
     private func register<Request: Message, Response: Message>(
         _ method: MethodDescriptor, in table: inout MethodTable,
-        _ operation: @escaping @Sendable (Request, Caller) throws -> Response
+        _ operation: @escaping @Sendable (Request, Caller) throws -> Response?
     ) {
         let callers = callers
         table.registerImmediate(method) { payload, context in
+            // Whom the portal calls for is in the call's metadata, which asynchronous handlers read.
+            guard !callers.mayDelegate(context.peer) else { return .later }
             do {
                 let request = try MessageCoding.decode(Request.self, from: payload)
-                let response = try operation(request, callers.caller(context))
+                guard let response = try operation(request, callers.caller(context.peer)) else {
+                    return .later
+                }
                 return .answer(try MessageCoding.encode(response))
             } catch let error as RPCError {
                 return .failure(error)

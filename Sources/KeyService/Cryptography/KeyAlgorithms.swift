@@ -87,12 +87,17 @@ extension KeysSigningAlgorithm {
 
     /// As KMS writes it.
     var kmsName: String {
-        guard let parts else { return "UNKNOWN" }
-        let hash = "SHA_\(parts.hash.byteCount * 8)"
-        return switch parts.scheme {
-        case .ecdsa: "ECDSA_\(hash)"
-        case .pss: "RSASSA_PSS_\(hash)"
-        case .pkcs1: "RSASSA_PKCS1_V1_5_\(hash)"
+        switch self {
+        case .ecdsaSha256: "ECDSA_SHA_256"
+        case .ecdsaSha384: "ECDSA_SHA_384"
+        case .ecdsaSha512: "ECDSA_SHA_512"
+        case .rsassaPssSha256: "RSASSA_PSS_SHA_256"
+        case .rsassaPssSha384: "RSASSA_PSS_SHA_384"
+        case .rsassaPssSha512: "RSASSA_PSS_SHA_512"
+        case .rsassaPkcs1V15Sha256: "RSASSA_PKCS1_V1_5_SHA_256"
+        case .rsassaPkcs1V15Sha384: "RSASSA_PKCS1_V1_5_SHA_384"
+        case .rsassaPkcs1V15Sha512: "RSASSA_PKCS1_V1_5_SHA_512"
+        default: "UNKNOWN"
         }
     }
 
@@ -125,6 +130,44 @@ extension KeysEncryptionAlgorithm {
         case .rsaesOaepSha256: "RSAES_OAEP_SHA_256"
         default: "SYMMETRIC_DEFAULT"
         }
+    }
+}
+
+extension KeysKeyOrigin {
+    /// As KMS writes it.
+    var kmsName: String { self == .external ? "EXTERNAL" : "AWS_KMS" }
+}
+
+extension KeysWrappingAlgorithm {
+    /// The hash function of RSAES-OAEP, and whether an AES key lies in between; nil when
+    /// unspecified.
+    var parts: (hash: HashAlgorithm, usesAESKey: Bool)? {
+        switch self {
+        case .rsaesOaepSha1: (.sha1, false)
+        case .rsaesOaepSha256: (.sha256, false)
+        case .rsaAesKeyWrapSha1: (.sha1, true)
+        case .rsaAesKeyWrapSha256: (.sha256, true)
+        default: nil
+        }
+    }
+
+    /// As KMS writes it.
+    var kmsName: String {
+        switch self {
+        case .rsaesOaepSha1: "RSAES_OAEP_SHA_1"
+        case .rsaesOaepSha256: "RSAES_OAEP_SHA_256"
+        case .rsaAesKeyWrapSha1: "RSA_AES_KEY_WRAP_SHA_1"
+        case .rsaAesKeyWrapSha256: "RSA_AES_KEY_WRAP_SHA_256"
+        default: "UNKNOWN"
+        }
+    }
+}
+
+extension KeysExpirationModel {
+    /// As KMS writes it.
+    var kmsName: String {
+        self == .keyMaterialDoesNotExpire
+            ? "KEY_MATERIAL_DOES_NOT_EXPIRE" : "KEY_MATERIAL_EXPIRES"
     }
 }
 

@@ -11,7 +11,7 @@ extension KeyOperations {
         _ algorithm: KeysEncryptionAlgorithm
     ) throws -> Data {
         guard let hash = algorithm.oaepHash else {
-            return try CiphertextBlob.seal(plaintext, with: key, context)
+            return try CiphertextBlob.seal(plaintext, with: key.currentSealingMaterial(), context)
         }
         do {
             return Data(try key.asymmetricKey().encrypt(plaintext, hash))
@@ -42,41 +42,15 @@ extension KeyOperations {
             throw RPCError.validation("Ciphertext of RSA is opened with the key's ID.")
         }
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("Decrypt", key, caller) {
-            try admit(caller, "kms:Decrypt", key, context, request.encryptionAlgorithm)
-            let plaintext = try openAsymmetric(
-                request.ciphertextBlob, with: key, request.encryptionAlgorithm)
+        let algorithm = request.encryptionAlgorithm
+        return try perform(.decrypt, key, caller, context, algorithm, request.grantTokens) {
+            let plaintext = try openAsymmetric(request.ciphertextBlob, with: key, algorithm)
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysDecryptResponse()
             response.plaintext = plaintext.withUnsafeBytes { Data($0) }
             response.keyID = key.arn
             return response
         }
-    }
-
-    /// A fresh key pair whose private key is sealed with a symmetric key.
-    func generateDataKeyPair(
-        _ request: KeysGenerateDataKeyPairRequest, _ caller: Caller, withPlaintext: Bool
-    ) throws -> KeysGenerateDataKeyPairResponse {
-        guard let kind = request.keyPairSpec.asymmetricKind else {
-            throw RPCError.validation("A key pair is of RSA or on a NIST curve.")
-        }
-        var publicKey: [UInt8] = []
-        let operation =
-            withPlaintext ? "GenerateDataKeyPair" : "GenerateDataKeyPairWithoutPlaintext"
-        let made = try sealed(request.keyID, request.encryptionContext, operation, caller) {
-            let pair = try AsymmetricKey(kind)
-            publicKey = pair.spki
-            return try pair.pkcs8()
-        }
-        var response = KeysGenerateDataKeyPairResponse()
-        response.keyID = made.key.arn
-        if withPlaintext {
-            response.privateKeyPlaintext = made.secret.withUnsafeBytes { Data($0) }
-        }
-        response.privateKeyCiphertextBlob = made.blob
-        response.publicKey = Data(publicKey)
-        response.keyPairSpec = request.keyPairSpec
-        return response
     }
 
     func generateRandom(
@@ -102,10 +76,12 @@ extension KeyOperations {
         _ request: KeysGenerateMacRequest, _ caller: Caller
     ) throws -> KeysGenerateMacResponse {
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("GenerateMac", key, caller) {
+        return try performMac(
+            .generateMac, key, caller, request.message, request.macAlgorithm, request.grantTokens
+        ) { code in
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysGenerateMacResponse()
-            response.mac = Data(
-                try code(request.message, request.macAlgorithm, key, "kms:GenerateMac", caller))
+            response.mac = Data(code)
             response.keyID = key.arn
             return response
         }
@@ -115,14 +91,15 @@ extension KeyOperations {
         _ request: KeysVerifyMacRequest, _ caller: Caller
     ) throws -> KeysVerifyMacResponse {
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("VerifyMac", key, caller) {
-            let expected = try code(
-                request.message, request.macAlgorithm, key, "kms:VerifyMac", caller)
+        return try performMac(
+            .verifyMac, key, caller, request.message, request.macAlgorithm, request.grantTokens
+        ) { expected in
             guard constantTimeEquals([UInt8](request.mac), expected) else {
                 throw RPCError(
                     .invalidArgument, reason: "KMSInvalidMacException",
                     message: "The code is not one of \(key.arn) for this message.")
             }
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysVerifyMacResponse()
             response.macValid = true
             response.keyID = key.arn
@@ -130,25 +107,28 @@ extension KeyOperations {
         }
     }
 
-    private func code(
-        _ message: Data, _ algorithm: KeysMacAlgorithm, _ key: ActiveKey, _ action: PolicyAction,
-        _ caller: Caller
-    ) throws -> [UInt8] {
+    private func performMac<Value>(
+        _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller, _ message: Data,
+        _ algorithm: KeysMacAlgorithm, _ tokens: [String], _ body: ([UInt8]) throws -> Value
+    ) throws -> Value {
         guard (1...4096).contains(message.count), let hash = algorithm.hash else {
             throw RPCError.validation("A message has 1 to 4096 bytes; an algorithm is needed.")
         }
-        try authorizer.authorize(
-            caller, action, on: key,
-            keys: ["kms:macalgorithm": ["HMAC_SHA_\(hash.byteCount * 8)"]])
-        guard key.stored.usage == .generateVerifyMac, key.stored.spec.macHash == hash else {
-            throw RPCError.invalidKeyUsage(
-                key.arn, "is \(key.stored.spec.kmsName), which this algorithm is not for")
-        }
-        try key.requireUsable()
-        do {
-            return try hash.authenticationCode(for: message, key: key.macKey())
-        } catch {
-            throw error as? RPCError ?? .keysInternal(error)
+        let facts = RequestFacts(
+            algorithm: (key: "kms:macalgorithm", value: "HMAC_SHA_\(hash.byteCount * 8)"))
+        return try perform(operation, key, caller, facts, tokens) {
+            guard key.stored.usage == .generateVerifyMac, key.stored.spec.macHash == hash else {
+                throw RPCError.invalidKeyUsage(
+                    key.arn, "is \(key.stored.spec.kmsName), which this algorithm is not for")
+            }
+            try key.requireUsable()
+            let code: [UInt8]
+            do {
+                code = try hash.authenticationCode(for: message, key: key.macKey())
+            } catch {
+                throw error as? RPCError ?? .keysInternal(error)
+            }
+            return try body(code)
         }
     }
 }

@@ -9,10 +9,11 @@ extension KeyOperations {
         let digest = try digest(
             request.message, isDigest: request.messageIsDigest, request.signingAlgorithm)
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("Sign", key, caller) {
-            try admitSigning(
-                caller, "kms:Sign", key, request.signingAlgorithm,
-                isDigest: request.messageIsDigest)
+        return try performSigning(
+            .sign, key, caller, request.signingAlgorithm, isDigest: request.messageIsDigest,
+            request.grantTokens
+        ) {
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysSignResponse()
             do {
                 response.signature = Data(
@@ -32,10 +33,10 @@ extension KeyOperations {
             throw RPCError.validation("A signature has 1 to 6144 bytes.")
         }
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("Verify", key, caller) {
-            try admitSigning(
-                caller, "kms:Verify", key, request.signingAlgorithm,
-                isDigest: request.messageIsDigest)
+        return try performSigning(
+            .verify, key, caller, request.signingAlgorithm, isDigest: request.messageIsDigest,
+            request.grantTokens
+        ) {
             let isValid: Bool
             do {
                 isValid = try self.isValid(
@@ -48,6 +49,7 @@ extension KeyOperations {
                     .invalidArgument, reason: "KMSInvalidSignatureException",
                     message: "The signature is not one of \(key.arn) for this message.")
             }
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysVerifyResponse()
             response.signatureValid = true
             response.keyID = key.arn
@@ -59,8 +61,7 @@ extension KeyOperations {
         _ request: KeysGetPublicKeyRequest, _ caller: Caller
     ) throws -> KeysGetPublicKeyResponse {
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("GetPublicKey", key, caller) {
-            try authorizer.authorize(caller, "kms:GetPublicKey", on: key)
+        return try perform(.getPublicKey, key, caller, RequestFacts(), request.grantTokens) {
             guard key.stored.spec.asymmetricKind != nil else {
                 throw RPCError.unsupported("\(key.arn) is symmetric and has no public key.")
             }
@@ -93,27 +94,27 @@ extension KeyOperations {
             signature, digest: digest, parts.scheme, parts.hash)
     }
 
-    private func admitSigning(
-        _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey,
-        _ algorithm: KeysSigningAlgorithm, isDigest: Bool
-    ) throws {
-        try authorizer.authorize(
-            caller, action, on: key,
-            keys: [
-                "kms:signingalgorithm": [algorithm.kmsName],
-                "kms:messagetype": [isDigest ? "DIGEST" : "RAW"],
-            ])
-        guard key.stored.usage == .signVerify else {
-            throw RPCError.invalidKeyUsage(
-                key.arn, "is for \(key.stored.usage.kmsName), not for SIGN_VERIFY")
+    private func performSigning<Value>(
+        _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller,
+        _ algorithm: KeysSigningAlgorithm, isDigest: Bool, _ tokens: [String],
+        _ body: () throws -> Value
+    ) throws -> Value {
+        let facts = RequestFacts(
+            algorithm: (key: "kms:signingalgorithm", value: algorithm.kmsName),
+            messageType: isDigest ? "DIGEST" : "RAW")
+        return try perform(operation, key, caller, facts, tokens) {
+            guard key.stored.usage == .signVerify else {
+                throw RPCError.invalidKeyUsage(
+                    key.arn, "is for \(key.stored.usage.kmsName), not for SIGN_VERIFY")
+            }
+            guard algorithm.fits(key.stored.spec) else {
+                throw RPCError.invalidKeyUsage(
+                    key.arn,
+                    "is \(key.stored.spec.kmsName) and does not sign with \(algorithm.kmsName)")
+            }
+            try key.requireUsable()
+            return try body()
         }
-        guard algorithm.fits(key.stored.spec) else {
-            throw RPCError.invalidKeyUsage(
-                key.arn,
-                "is \(key.stored.spec.kmsName) and does not sign with "
-                    + algorithm.kmsName)
-        }
-        try key.requireUsable()
     }
 
     private static func parts(

@@ -12,6 +12,7 @@ struct KeyOperations: Sendable {
     let ring: KeyRing
     let authorizer: KeyAuthorizer
     let meter: UsageMeter
+    let rules: AlgorithmRules
 
     func encrypt(_ request: KeysEncryptRequest, _ caller: Caller) throws -> KeysEncryptResponse {
         guard (1...Self.plaintextByteCountMax).contains(request.plaintext.count) else {
@@ -21,11 +22,12 @@ struct KeyOperations: Sendable {
         }
         let context = try EncryptionContext(request.encryptionContext)
         let key = try ring.key(request.keyID, .related)
-        return try meter.metered("Encrypt", key, caller) {
-            try admit(caller, "kms:Encrypt", key, context, request.encryptionAlgorithm)
+        let algorithm = request.encryptionAlgorithm
+        return try perform(.encrypt, key, caller, context, algorithm, request.grantTokens) {
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysEncryptResponse()
             response.ciphertextBlob = try request.plaintext.withUnsafeBytes {
-                try seal($0, with: key, context, request.encryptionAlgorithm)
+                try seal($0, with: key, context, algorithm)
             }
             response.keyID = key.arn
             return response
@@ -39,14 +41,14 @@ struct KeyOperations: Sendable {
         }
         let blob = try CiphertextBlob(request.ciphertextBlob)
         let key = try keyOf(blob, expected: request.keyID)
-        return try meter.metered("Decrypt", key, caller) {
-            try admit(caller, "kms:Decrypt", key, context)
-            guard let opening = try key.sealingKey(blob.materialID) else {
-                throw RPCError.invalidCiphertext
-            }
+        return try perform(.decrypt, key, caller, context, .unspecified, request.grantTokens) {
+            let material = try material(of: blob, key)
+            let plaintext = try blob.open(with: material.key, context)
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysDecryptResponse()
-            response.plaintext = try blob.open(with: opening, context)
+            response.plaintext = plaintext
             response.keyID = key.arn
+            response.keyMaterialID = material.name
             return response
         }
     }
@@ -57,97 +59,51 @@ struct KeyOperations: Sendable {
         let sourceContext = try EncryptionContext(request.sourceEncryptionContext)
         let context = try EncryptionContext(request.destinationEncryptionContext)
         let destination = try ring.key(request.destinationKeyID, .related)
-        let (source, plaintext) = try openSource(request, sourceContext, caller)
-        return try meter.metered("ReEncryptTo", destination, caller) {
-            let algorithm = request.destinationEncryptionAlgorithm
-            try admit(caller, "kms:ReEncryptTo", destination, context, algorithm)
+        let source = try openSource(request, sourceContext, caller)
+        let algorithm = request.destinationEncryptionAlgorithm
+        return try perform(
+            .reEncryptTo, destination, caller, context, algorithm, request.grantTokens
+        ) {
+            if request.dryRun { throw RPCError.dryRun }
             var response = KeysReEncryptResponse()
-            response.ciphertextBlob = try plaintext.withUnsafeBytes {
+            response.ciphertextBlob = try source.plaintext.withUnsafeBytes {
                 try seal($0, with: destination, context, algorithm)
             }
-            response.sourceKeyID = source.arn
+            response.sourceKeyID = source.key.arn
             response.keyID = destination.arn
+            response.sourceKeyMaterialID = source.materialName
+            if algorithm.oaepHash == nil {
+                response.destinationKeyMaterialID = try destination.currentSealingMaterial().name
+            }
             return response
         }
     }
 
     private func openSource(
         _ request: KeysReEncryptRequest, _ context: EncryptionContext, _ caller: Caller
-    ) throws -> (ActiveKey, SecretBytes) {
+    ) throws -> (key: ActiveKey, plaintext: SecretBytes, materialName: String) {
         let algorithm = request.sourceEncryptionAlgorithm
+        let tokens = request.grantTokens
         if algorithm.oaepHash != nil {
             let source = try ring.key(request.sourceKeyID, .related)
-            return try meter.metered("ReEncryptFrom", source, caller) {
-                try admit(caller, "kms:ReEncryptFrom", source, context, algorithm)
-                return (source, try openAsymmetric(request.ciphertextBlob, with: source, algorithm))
+            return try perform(.reEncryptFrom, source, caller, context, algorithm, tokens) {
+                let opened = try openAsymmetric(request.ciphertextBlob, with: source, algorithm)
+                return (source, opened, "")
             }
         }
         let blob = try CiphertextBlob(request.ciphertextBlob)
         let source = try keyOf(blob, expected: request.sourceKeyID)
-        return try meter.metered("ReEncryptFrom", source, caller) {
-            try admit(caller, "kms:ReEncryptFrom", source, context)
-            guard let opening = try source.sealingKey(blob.materialID) else {
-                throw RPCError.invalidCiphertext
-            }
-            return (source, try blob.openSecret(with: opening, context))
+        return try perform(.reEncryptFrom, source, caller, context, .unspecified, tokens) {
+            let material = try material(of: blob, source)
+            return (source, try blob.openSecret(with: material.key, context), material.name)
         }
     }
 
-    func generateDataKey(
-        _ request: KeysGenerateDataKeyRequest, _ caller: Caller
-    ) throws -> KeysGenerateDataKeyResponse {
-        let made = try dataKey(
-            request.keyID, request.encryptionContext, request.numberOfBytes, "GenerateDataKey",
-            caller)
-        var response = KeysGenerateDataKeyResponse()
-        response.plaintext = made.secret.withUnsafeBytes { Data($0) }
-        response.ciphertextBlob = made.blob
-        response.keyID = made.key.arn
-        return response
-    }
-
-    func generateDataKeyWithoutPlaintext(
-        _ request: KeysGenerateDataKeyWithoutPlaintextRequest, _ caller: Caller
-    ) throws -> KeysGenerateDataKeyWithoutPlaintextResponse {
-        let made = try dataKey(
-            request.keyID, request.encryptionContext, request.numberOfBytes,
-            "GenerateDataKeyWithoutPlaintext", caller)
-        var response = KeysGenerateDataKeyWithoutPlaintextResponse()
-        response.ciphertextBlob = made.blob
-        response.keyID = made.key.arn
-        return response
-    }
-
-    private func dataKey(
-        _ keyID: String, _ pairs: [String: String], _ numberOfBytes: UInt32, _ operation: String,
-        _ caller: Caller
-    ) throws -> (secret: SecretBytes, blob: Data, key: ActiveKey) {
-        let count = numberOfBytes == 0 ? 32 : Int(numberOfBytes)
-        guard count <= Self.dataKeyByteCountMax else {
-            throw RPCError.validation("A data key has 1 to \(Self.dataKeyByteCountMax) bytes.")
+    private func material(of blob: CiphertextBlob, _ key: ActiveKey) throws -> SealingMaterial {
+        guard let material = try key.sealingMaterial(blob.materialID) else {
+            throw RPCError.invalidCiphertext
         }
-        return try sealed(keyID, pairs, operation, caller) { try Random.secret(count) }
-    }
-
-    /// A fresh secret, sealed with a symmetric key.
-    func sealed(
-        _ keyID: String, _ pairs: [String: String], _ operation: String, _ caller: Caller,
-        make: () throws -> SecretBytes
-    ) throws -> (secret: SecretBytes, blob: Data, key: ActiveKey) {
-        let context = try EncryptionContext(pairs)
-        let key = try ring.key(keyID, .related)
-        return try meter.metered(operation, key, caller) {
-            try admit(caller, PolicyAction("kms:\(operation)"), key, context)
-            do {
-                let secret = try make()
-                let blob = try secret.withUnsafeBytes {
-                    try CiphertextBlob.seal($0, with: key, context)
-                }
-                return (secret, blob, key)
-            } catch let error as CryptographyError {
-                throw RPCError.keysInternal(error)
-            }
-        }
+        return material
     }
 
     /// The key that made a ciphertext, which has to be the expected one if one is given.
@@ -169,13 +125,36 @@ struct KeyOperations: Sendable {
         return key
     }
 
-    /// Policy, then usage, then state: who may not use a key does not learn its state.
-    func admit(
-        _ caller: Caller, _ action: PolicyAction, _ key: ActiveKey, _ context: EncryptionContext,
-        _ algorithm: KeysEncryptionAlgorithm = .symmetricDefault
+    /// Admits a request that encrypts or decrypts, performs and counts it.
+    func perform<Value>(
+        _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller,
+        _ context: EncryptionContext, _ algorithm: KeysEncryptionAlgorithm, _ tokens: [String],
+        _ body: () throws -> Value
+    ) throws -> Value {
+        let facts = RequestFacts(
+            context: context,
+            algorithm: (key: "kms:encryptionalgorithm", value: algorithm.kmsName))
+        return try perform(operation, key, caller, facts, tokens) {
+            try requireEncrypting(key, context, algorithm)
+            return try body()
+        }
+    }
+
+    /// Asks the policies, performs and counts: who may not use a key does not learn its state.
+    func perform<Value>(
+        _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller, _ facts: RequestFacts,
+        _ tokens: [String], _ body: () throws -> Value
+    ) throws -> Value {
+        meter.keepMonth()
+        if !tokens.isEmpty { try ring.requireGrants(tokens) }
+        let counter = try authorizer.admit(caller, operation, on: key, facts, meter)
+        return try UsageMeter.counted(counter, body)
+    }
+
+    /// Usage, then algorithm, then state.
+    private func requireEncrypting(
+        _ key: ActiveKey, _ context: EncryptionContext, _ algorithm: KeysEncryptionAlgorithm
     ) throws {
-        try authorizer.authorize(
-            caller, action, on: key, keys: context.conditionKeys, context: context.pairs)
         guard key.stored.usage == .encryptDecrypt else {
             throw RPCError.invalidKeyUsage(
                 key.arn, "is for \(key.stored.usage.kmsName), not for ENCRYPT_DECRYPT")
@@ -185,8 +164,11 @@ struct KeyOperations: Sendable {
             throw RPCError.invalidKeyUsage(
                 key.arn, "is \(key.stored.spec.kmsName) and is not for \(algorithm.kmsName)")
         }
-        guard isSymmetric || context.pairs.isEmpty else {
-            throw RPCError.validation("RSA has no encryption context.")
+        if !isSymmetric {
+            try rules.require(algorithm.kmsName)
+            guard context.pairs.isEmpty else {
+                throw RPCError.validation("RSA has no encryption context.")
+            }
         }
         try key.requireUsable()
     }

@@ -26,6 +26,7 @@ struct KeyAdministration: Sendable {
     let callers: CallerDirectory
     let meter: UsageMeter
     let trail: any TrailRecorder
+    let rules: AlgorithmRules
     let gate: SerialGate
     let logger: Logger
     let now: @Sendable () -> Int64
@@ -161,6 +162,12 @@ extension KeyAdministration {
         } catch {
             throw RPCError.keysInternal(error)
         }
+    }
+
+    /// An alias, on disk and then in memory.
+    func putAlias(_ name: String, _ alias: KeyAlias) throws {
+        try store.putAlias(name, alias)
+        ring.putAlias(name, alias)
     }
 
     /// A key whose change is on disk already, in memory.

@@ -22,16 +22,17 @@ extension KeyManagementHandler {
                 guard ring.key(alias: name) == nil else {
                     throw RPCError.alreadyExists("There is an alias \(name) already.")
                 }
-                let count = ring.aliases.count { $0.keyID == key.stored.keyID }
+                let count = ring.aliases.count { $0.alias.keyID == key.stored.keyID }
                 guard count < Self.aliasesPerKeyMax else {
                     throw RPCError.limitExceeded(
                         "A key has at most \(Self.aliasesPerKeyMax) aliases.")
                 }
             }
             return .init(resource: key.arn) {
-                try administration.store.insertAlias(
-                    name, keyID: key.stored.keyID, atMicroseconds: administration.now())
-                ring.putAlias(name, keyID: key.stored.keyID)
+                try administration.putAlias(
+                    name,
+                    KeyAlias(
+                        keyID: key.stored.keyID, createdAtMicroseconds: administration.now()))
                 return KeysCreateAliasResponse()
             }
         }
@@ -69,7 +70,10 @@ extension KeyManagementHandler {
             request: ["aliasName": name, "targetKeyId": request.targetKeyID]
         ) {
             try Self.checkAlias(name)
-            guard let old = ring.key(alias: name) else { throw RPCError.aliasNotFound(name) }
+            guard let old = ring.key(alias: name), var alias = ring.alias(name) else {
+                throw RPCError.aliasNotFound(name)
+            }
+            alias.updatedAtMicroseconds = administration.now()
             let key = try ring.key(request.targetKeyID, .exact, allowsAlias: false)
             try meter.metered("UpdateAlias", key, caller) {
                 try authorizer.authorize(caller, "kms:UpdateAlias", on: old)
@@ -82,9 +86,9 @@ extension KeyManagementHandler {
                     throw RPCError.validation("Both keys are to have the same spec and usage.")
                 }
             }
-            return .init(resource: key.arn) {
-                try administration.store.updateAlias(name, keyID: key.stored.keyID)
-                ring.putAlias(name, keyID: key.stored.keyID)
+            alias.keyID = key.stored.keyID
+            return .init(resource: key.arn) { [alias] in
+                try administration.putAlias(name, alias)
                 return KeysUpdateAliasResponse()
             }
         }
@@ -97,13 +101,19 @@ extension KeyManagementHandler {
         let keyID =
             try request.keyID.isEmpty
             ? nil : ring.key(request.keyID, .exact, allowsAlias: false).stored.keyID
+        let aliases = ring.aliases.filter { keyID == nil || $0.alias.keyID == keyID }
+        let page = try Page(aliases, size: request.pageSize, token: request.pageToken) { $0.name }
         var response = KeysListAliasesResponse()
-        response.aliases = ring.aliases.filter { keyID == nil || $0.keyID == keyID }.map { alias in
+        response.aliases = page.items.map { name, alias in
             var entry = KeysListAliasesResponse.Alias()
-            entry.aliasName = alias.name
+            entry.aliasName = name
+            entry.aliasArn = aliasARN(name)
             entry.targetKeyID = alias.keyID
+            entry.createdAtUs = alias.createdAtMicroseconds
+            entry.updatedAtUs = alias.updatedAtMicroseconds
             return entry
         }
+        response.nextPageToken = page.nextToken
         return response
     }
 

@@ -5,7 +5,6 @@ import RPC
 
 extension KeyManagementHandler {
     static let grantsPerKeyMax = 1000
-    private static let tokenPrefix = "portolan-grant-1-"
 
     func createGrant(
         _ request: KeysCreateGrantRequest, context: ServerContext
@@ -21,11 +20,13 @@ extension KeyManagementHandler {
         ) {
             let key = try ring.key(request.keyID, .exact, allowsAlias: false)
             let grant = try meter.metered("CreateGrant", key, caller) {
-                try authorizer.authorize(
-                    caller, "kms:CreateGrant", on: key, keys: Self.conditionKeys(request))
+                try ring.requireGrants(request.grantTokens)
+                try authorizeGrant(request, caller, key)
                 try key.requireCustomerManaged("CreateGrant")
                 try key.requireUsable()
-                return try newGrant(request, key)
+                let grant = try newGrant(request, key)
+                if request.dryRun { throw RPCError.dryRun }
+                return grant
             }
             return .init(resource: key.arn, response: ["grantId": grant.id]) {
                 guard !key.stored.grants.contains(grant) else { return grant }
@@ -36,7 +37,7 @@ extension KeyManagementHandler {
         }
         var response = KeysCreateGrantResponse()
         response.grantID = grant.id
-        response.grantToken = Self.tokenPrefix + grant.id
+        response.grantToken = GrantToken.token(of: grant.id)
         return response
     }
 
@@ -89,8 +90,10 @@ extension KeyManagementHandler {
                 let isGrantee =
                     names.contains(grant.granteePrincipal)
                     && grant.operations.contains("RetireGrant")
-                guard !isGrantee, !names.contains(grant.retiringPrincipal) else { return }
-                try authorizer.authorize(caller, "kms:RetireGrant", on: key)
+                if !isGrantee, !names.contains(grant.retiringPrincipal) {
+                    try authorizer.authorize(caller, "kms:RetireGrant", on: key)
+                }
+                if request.dryRun { throw RPCError.dryRun }
             }
             return (key, grant)
         }
@@ -108,7 +111,9 @@ extension KeyManagementHandler {
             let key = try ring.key(request.keyID, .exact, allowsAlias: false)
             return try meter.metered("RevokeGrant", key, caller) {
                 try authorizer.authorize(caller, "kms:RevokeGrant", on: key)
-                return (key, try Self.grant(request.grantID, of: key))
+                let grant = try Self.grant(request.grantID, of: key)
+                if request.dryRun { throw RPCError.dryRun }
+                return (key, grant)
             }
         }
         return KeysRevokeGrantResponse()
@@ -126,6 +131,30 @@ extension KeyManagementHandler {
                     key.stored.with { stored in stored.grants.removeAll { $0.id == grant.id } })
             }
         }
+    }
+
+    /// By policy, or by a grant for CreateGrant, which lets its holder pass on no more than it has
+    /// and under no weaker constraints.
+    private func authorizeGrant(
+        _ request: KeysCreateGrantRequest, _ caller: Caller, _ key: ActiveKey
+    ) throws {
+        let keys = Self.conditionKeys(request)
+        let decision = authorizer.decide(caller, "kms:CreateGrant", on: key, keys: keys)
+        if decision.isAllowed { return }
+        if case .implicitDeny = decision {
+            let names = caller.grantNames
+            let operations = Set(request.operations)
+            let isCovered = key.stored.grants.contains { grant in
+                grant.operations.contains("CreateGrant") && names.contains(grant.granteePrincipal)
+                    && operations.isSubset(of: grant.operations)
+                    && grant.covers(
+                        subset: request.constraints.encryptionContextSubset,
+                        equals: request.constraints.encryptionContextEquals)
+            }
+            if isCovered { return }
+        }
+        throw RPCError.accessDenied(
+            caller.name, "kms:CreateGrant", key.arn, why: decision.explanation)
     }
 
     private func newGrant(_ request: KeysCreateGrantRequest, _ key: ActiveKey) throws -> KeyGrant {
@@ -176,13 +205,11 @@ extension KeyManagementHandler {
             let key = try ring.key(request.keyID, .exact, allowsAlias: false)
             return (key, try Self.grant(request.grantID, of: key))
         }
-        let id = String(request.grantToken.dropFirst(Self.tokenPrefix.count))
-        for key in ring.keys where request.grantToken.hasPrefix(Self.tokenPrefix) {
-            if let grant = key.stored.grants.first(where: { $0.id == id }) { return (key, grant) }
-        }
-        throw RPCError(
-            .invalidArgument, reason: "InvalidGrantTokenException",
-            message: "The grant token is not one of this Region.")
+        guard let id = GrantToken.grantID(request.grantToken),
+            let key = ring.keyID(ofGrant: id).flatMap({ ring[$0] }),
+            let grant = key.stored.grants.first(where: { $0.id == id })
+        else { throw GrantToken.invalid }
+        return (key, grant)
     }
 
     private static func grant(_ id: String, of key: ActiveKey) throws -> KeyGrant {

@@ -9,6 +9,7 @@ extension KeyManagementHandler {
         let caller = try caller(context)
         let key = try ring.key(request.keyID, .related)
         return try meter.metered("DescribeKey", key, caller) {
+            try ring.requireGrants(request.grantTokens)
             try authorizer.authorize(caller, "kms:DescribeKey", on: key)
             var response = KeysDescribeKeyResponse()
             response.keyMetadata = key.metadata(configuration)
@@ -36,8 +37,12 @@ extension KeyManagementHandler {
         try authorizeListing(caller(context), "kms:GetUsage")
         let keyID =
             try request.keyID.isEmpty ? "" : ring.key(request.keyID, .related).stored.keyID
+        guard request.month.isEmpty || UsageMonth(request.month) != nil else {
+            throw RPCError.validation("A month is written 2026-11.")
+        }
         var response = KeysGetUsageResponse()
-        response.usage = try meter.usage(keyID: keyID, region: configuration.region)
+        response.usage = try meter.usage(
+            keyID: keyID, month: request.month, region: configuration.region)
         return response
     }
 

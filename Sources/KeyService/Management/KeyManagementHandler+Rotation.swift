@@ -80,23 +80,37 @@ extension KeyManagementHandler {
             guard key.stored.spec == .symmetricDefault else {
                 throw RPCError.unsupported("\(key.arn) is not a symmetric key.")
             }
-            var response = KeysListKeyRotationsResponse()
-            let current = key.stored.currentMaterial?.id
-            response.rotations = key.stored.materials.filter { material in
+            let all = key.stored.materials.enumerated().filter { _, material in
                 request.includeKeyMaterial
                     || material.rotationType != .unspecified && !material.isPending
-            }.map { material in
-                var rotation = KeysListKeyRotationsResponse.Rotation()
-                rotation.keyID = key.arn
-                rotation.keyMaterialID = KeyID.hexadecimal(material.id[...])
-                rotation.rotatedAtUs = material.rotatedAtMicroseconds
-                rotation.rotationType = material.rotationType
-                rotation.current = material.id == current
-                rotation.pending = material.isPending
-                return rotation
             }
+            // Oldest first: names of one length that sort as the numbers do.
+            let page = try Page(all, size: request.pageSize, token: request.pageToken) {
+                String(1000 + $0.offset)
+            }
+            var response = KeysListKeyRotationsResponse()
+            response.rotations = page.items.map { Self.rotation($0.element, of: key) }
+            response.nextPageToken = page.nextToken
             return response
         }
+    }
+
+    private static func rotation(
+        _ material: StoredKey.Material, of key: ActiveKey
+    ) -> KeysListKeyRotationsResponse.Rotation {
+        var rotation = KeysListKeyRotationsResponse.Rotation()
+        rotation.keyID = key.arn
+        rotation.keyMaterialID = KeyMaterial.name(material.id)
+        rotation.rotatedAtUs = material.rotatedAtMicroseconds
+        rotation.rotationType = material.rotationType
+        rotation.current = material.id == key.stored.currentMaterial?.id
+        rotation.pending = material.isPending
+        guard key.stored.isImported else { return rotation }
+        rotation.imported = material.isPresent
+        rotation.expirationModel = material.expirationModel
+        rotation.validToUs = material.validToMicroseconds
+        rotation.keyMaterialDescription = material.description
+        return rotation
     }
 
     /// Tells the replicas at once; who cannot be reached learns of it later.

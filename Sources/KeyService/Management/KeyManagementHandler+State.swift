@@ -59,7 +59,8 @@ extension KeyManagementHandler {
         let key = try await change("CancelKeyDeletion", request.keyID, context) { key in
             try key.requirePendingDeletion()
             return key.stored.with {
-                $0.state = .disabled
+                // Without its imported material it could not be enabled anyway.
+                $0.state = $0.isImported && !$0.hasMaterial ? .pendingImport : .disabled
                 $0.deletionAtMicroseconds = 0
                 $0.pendingWindowDays = 0
             }
@@ -124,7 +125,11 @@ extension KeyManagementHandler {
                 return try change(key)
             }
             return .init(resource: key.arn, response: ["keyId": key.arn]) {
-                try administration.save(changed)
+                let saved = try administration.save(changed)
+                if saved.isPrimary, !changed.replicaRegions.isEmpty {
+                    replicator.synchronizer.markChanged(changed.keyID)
+                }
+                return saved
             }
         }
     }

@@ -45,13 +45,17 @@ extension KeyManagementHandler {
         _ request: KeysListResourceTagsRequest, context: ServerContext
     ) async throws -> KeysListResourceTagsResponse {
         try read("ListResourceTags", request.keyID, context) { key in
+            let page = try Page(
+                Array(key.stored.tags), size: request.pageSize, token: request.pageToken
+            ) { $0.key }
             var response = KeysListResourceTagsResponse()
-            response.tags = key.stored.tags.sorted { $0.key < $1.key }.map { name, value in
+            response.tags = page.items.map { name, value in
                 var tag = KeysTag()
                 tag.key = name
                 tag.value = value
                 return tag
             }
+            response.nextPageToken = page.nextToken
             return response
         }
     }

@@ -34,6 +34,7 @@ extension KeyManagementHandler {
                 "keySpec": request.spec.kmsName, "keyUsage": request.usage.kmsName,
                 "multiRegion": request.multiRegion, "description": request.description_p,
                 "policy": request.policy,
+                "origin": (request.origin == .unspecified ? .awsKms : request.origin).kmsName,
             ]
         ) {
             let stored = try newKey(request, caller)
@@ -70,16 +71,25 @@ extension KeyManagementHandler {
                 : try administration.policy(
                     request.policy, for: arn, caller,
                     bypassesLockoutCheck: request.bypassPolicyLockoutSafetyCheck)
-            let material = try KeyMaterial.stored(
-                KeyMaterial.generate(request.spec), keyID: keyID, rootKey: administration.rootKey)
+            let isImported = request.origin == .external
+            let materials =
+                try isImported
+                ? []
+                : [
+                    KeyMaterial.stored(
+                        KeyMaterial.generate(request.spec), keyID: keyID,
+                        rootKey: administration.rootKey)
+                ]
             return StoredKey(
                 keyID: keyID, createdAtMicroseconds: administration.now(), spec: request.spec,
                 usage: request.usage, isMultiRegion: request.multiRegion,
                 isServiceManaged: request.serviceManaged,
                 primaryRegion: request.multiRegion ? configuration.region : "",
-                replicaRegions: [], description: request.description_p, state: .enabled,
-                deletionAtMicroseconds: 0, pendingWindowDays: 0, policy: policy,
-                materials: [material], tags: try KeyTags.checked(request.tags))
+                replicaRegions: [], description: request.description_p,
+                state: isImported ? .pendingImport : .enabled, deletionAtMicroseconds: 0,
+                pendingWindowDays: 0, policy: policy,
+                materials: materials, tags: try KeyTags.checked(request.tags),
+                origin: isImported ? .external : .awsKms)
         } catch {
             throw error as? RPCError ?? .keysInternal(error)
         }
@@ -88,7 +98,13 @@ extension KeyManagementHandler {
     private func authorizeCreation(_ request: KeysCreateKeyRequest, _ caller: Caller) throws {
         let resource = configuration.arn(keyID: "*", region: configuration.region)
         guard request.serviceManaged else {
-            try authorizer.authorizeIdentity(caller, "kms:CreateKey", resource: resource)
+            let keys = Self.conditionKeys(request)
+            try authorizer.authorizeIdentity(
+                caller, "kms:CreateKey", resource: resource, keys: keys)
+            if !request.tags.isEmpty {
+                try authorizer.authorizeIdentity(
+                    caller, "kms:TagResource", resource: resource, keys: keys)
+            }
             return
         }
         guard caller.isService, request.policy.isEmpty else {
@@ -108,6 +124,19 @@ extension KeyManagementHandler {
             "\(context.peer)", "kms:CreateKey",
             configuration.arn(keyID: "*", region: configuration.region),
             why: "only the coordinator makes service-managed keys")
+    }
+
+    private static func conditionKeys(_ request: KeysCreateKeyRequest) -> PolicyContext.Layer {
+        var keys: PolicyContext.Layer = [
+            "kms:keyspec": [request.spec.kmsName], "kms:keyusage": [request.usage.kmsName],
+            "kms:multiregion": [String(request.multiRegion)],
+            "kms:bypasspolicylockoutsafetycheck": [
+                String(request.bypassPolicyLockoutSafetyCheck)
+            ],
+        ]
+        if !request.tags.isEmpty { keys["aws:tagkeys"] = request.tags.map(\.key) }
+        for tag in request.tags { keys["aws:requesttag/\(tag.key.lowercased())"] = [tag.value] }
+        return keys
     }
 
     private static func check(_ spec: KeysKeySpec, _ usage: KeysKeyUsage) throws {

@@ -41,9 +41,9 @@ struct RegionServiceKey: Sendable {
             "CreateKey", resource: arn, details: ["keyId": stored.keyID, "aliasName": Self.alias]
         ) {
             if administration.ring[stored.keyID] == nil { _ = try administration.insert(stored) }
-            try administration.store.insertAlias(
-                Self.alias, keyID: stored.keyID, atMicroseconds: administration.now())
-            administration.ring.putAlias(Self.alias, keyID: stored.keyID)
+            try administration.putAlias(
+                Self.alias,
+                KeyAlias(keyID: stored.keyID, createdAtMicroseconds: administration.now()))
         }
     }
 

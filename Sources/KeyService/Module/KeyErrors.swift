@@ -65,6 +65,19 @@ extension RPCError {
             .invalidArgument, reason: "MalformedPolicyDocumentException", message: message)
     }
 
+    static let dryRunReason = "DryRunOperationException"
+
+    /// Everything was checked and nothing was done, as asked.
+    static var dryRun: RPCError {
+        RPCError(
+            .failedPrecondition, reason: dryRunReason,
+            message: "The request would have succeeded, but DryRun was asked for.")
+    }
+
+    static func invalidImport(_ reason: String, _ message: String) -> RPCError {
+        RPCError(.invalidArgument, reason: reason, message: message)
+    }
+
     static func conflict(_ message: String) -> RPCError {
         RPCError(.aborted, reason: "ConflictException", message: message)
     }

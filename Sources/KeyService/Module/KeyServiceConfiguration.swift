@@ -14,13 +14,12 @@ package struct KeyServiceConfiguration: Sendable {
     package let operatorRoles: [String: Set<String>]
     /// Opens the root key when its file is sealed with a passphrase.
     package let rootKeyPassphrase: SecretBytes?
-    /// A power of two, 64 KiB to 1 GiB.
-    package let secureHeapByteCount: Int
+    package let custody: KeyCustody
 
     package init(
         region: String, accountID: String, organizationID: String, dataDirectory: String,
         operatorRoles: [String: Set<String>], rootKeyPassphrase: SecretBytes? = nil,
-        secureHeapByteCount: Int = SecureHeap.defaultByteCount
+        custody: KeyCustody = KeyCustody()
     ) {
         self.region = region
         self.accountID = accountID
@@ -28,7 +27,7 @@ package struct KeyServiceConfiguration: Sendable {
         self.dataDirectory = dataDirectory
         self.operatorRoles = operatorRoles
         self.rootKeyPassphrase = rootKeyPassphrase
-        self.secureHeapByteCount = secureHeapByteCount
+        self.custody = custody
     }
 
     /// The part of a Region's configuration that is about keys.
@@ -37,7 +36,8 @@ package struct KeyServiceConfiguration: Sendable {
             region: configuration.region, accountID: configuration.accountID,
             organizationID: configuration.organizationID,
             dataDirectory: configuration.dataDirectory(of: .keys),
-            operatorRoles: configuration.operatorRoles, rootKeyPassphrase: rootKeyPassphrase)
+            operatorRoles: configuration.operatorRoles, rootKeyPassphrase: rootKeyPassphrase,
+            custody: configuration.keyCustody)
     }
 
     /// ARN of a key in a Region.

@@ -30,7 +30,10 @@ package struct KeyServiceModule: ServiceModule {
         now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1_000_000) }
     ) throws {
         self.logger = logger
-        let protection = try SecureHeap.start(byteCount: configuration.secureHeapByteCount)
+        let custody = configuration.custody
+        if custody.fips { try FIPSProvider.use() }
+        let rules = AlgorithmRules(isFIPS: custody.fips)
+        let protection = try SecureHeap.start(byteCount: custody.secureHeapByteCount)
         if protection == .unlocked {
             logger.warning("key material may reach swap; raise RLIMIT_MEMLOCK (ulimit -l)")
         }
@@ -43,7 +46,7 @@ package struct KeyServiceModule: ServiceModule {
         let callers = try CallerDirectory(configuration)
         administration = KeyAdministration(
             configuration: configuration, store: store, ring: ring, rootKey: opened,
-            authorizer: authorizer, callers: callers, meter: meter, trail: trail,
+            authorizer: authorizer, callers: callers, meter: meter, trail: trail, rules: rules,
             gate: SerialGate(), logger: logger, now: now)
         let sender = KeySender(configuration: configuration, peers: peers)
         let synchronizer = ReplicaSynchronizer(
@@ -61,7 +64,8 @@ package struct KeyServiceModule: ServiceModule {
             mover: mover
         ).register(in: &methods)
         let cryptography = CryptographyHandler(
-            operations: KeyOperations(ring: ring, authorizer: authorizer, meter: meter),
+            operations: KeyOperations(
+                ring: ring, authorizer: authorizer, meter: meter, rules: rules),
             callers: callers)
         cryptography.register(in: &methods)
         cryptography.registerImmediate(in: &methods)
@@ -90,6 +94,12 @@ package struct KeyServiceModule: ServiceModule {
         try administration.meter.flush()
     }
 
+    package var figures: [ServiceFigure] {
+        get async {
+            administration.meter.figures(region: administration.configuration.region)
+        }
+    }
+
     package var readiness: Readiness {
         get async {
             do {
@@ -98,57 +108,6 @@ package struct KeyServiceModule: ServiceModule {
             } catch {
                 return .notReady("the database cannot be read")
             }
-        }
-    }
-}
-
-/// The checks before a keys service may work with what is on disk.
-enum StartUp {
-    static let checkProperty = "root-key-check"
-    private static let placeProperty = "place"
-    private static let checkContext = Array("portolan root key check/1".utf8)
-
-    /// Opens the root key and makes sure that it is the one that the store was made with.
-    static func rootKey(
-        _ given: (any RootKey)?, _ configuration: KeyServiceConfiguration, _ store: KeyStore,
-        _ contents: KeyStore.Contents
-    ) throws -> any RootKey {
-        try checkPlace(configuration, store)
-        let check = try store.property(checkProperty)
-        let rootKey =
-            try given
-            ?? SealedFileRootKey(
-                path: "\(configuration.dataDirectory)/root.key",
-                passphrase: configuration.rootKeyPassphrase,
-                mayCreate: contents.keys.isEmpty && check == nil)
-        guard let check else {
-            let mark = try rootKey.wrap(Random.secret(32), context: checkContext)
-            try store.setProperty(checkProperty, mark)
-            return rootKey
-        }
-        do {
-            _ = try rootKey.unwrap(check, context: checkContext)
-            return rootKey
-        } catch {
-            throw RootKeyError(
-                code: .mismatch,
-                message: "the keys in \(configuration.dataDirectory) are under another root key")
-        }
-    }
-
-    /// A data directory belongs to one Region and account for good.
-    private static func checkPlace(
-        _ configuration: KeyServiceConfiguration, _ store: KeyStore
-    ) throws {
-        let place = Array("\(configuration.region)/\(configuration.accountID)".utf8)
-        guard let stored = try store.property(placeProperty) else {
-            try store.setProperty(placeProperty, place)
-            return
-        }
-        guard stored == place else {
-            throw KeyStoreError(
-                message: "\(configuration.dataDirectory) belongs to "
-                    + "\(String(decoding: stored, as: UTF8.self)), not to this Region and account")
         }
     }
 }

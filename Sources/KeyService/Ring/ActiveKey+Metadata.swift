@@ -15,6 +15,17 @@ extension ActiveKey {
         metadata.deletionAtUs = stored.deletionAtMicroseconds
         metadata.multiRegion = stored.isMultiRegion
         metadata.serviceManaged = stored.isServiceManaged
+        metadata.origin = stored.origin
+        if stored.isImported, let material = stored.materials.last, material.isPresent {
+            metadata.expirationModel = material.expirationModel
+            metadata.validToUs = material.validToMicroseconds
+        }
+        metadata.pendingDeletionWindowDays = UInt32(stored.pendingWindowDays)
+        if stored.spec == .symmetricDefault, let material = stored.currentMaterial,
+            material.isPresent
+        {
+            metadata.currentKeyMaterialID = KeyMaterial.name(material.id)
+        }
         guard stored.isMultiRegion else { return metadata }
         metadata.multiRegionKeyType = isPrimary ? .primary : .replica
         metadata.primaryKey = regional(stored.primaryRegion, configuration)

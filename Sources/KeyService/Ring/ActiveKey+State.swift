@@ -61,7 +61,9 @@ extension ActiveKey {
     /// For EnableKeyRotation, DisableKeyRotation and RotateKeyOnDemand.
     func requireRotatable(_ operation: String) throws {
         try requireCustomerManaged(operation)
-        guard stored.spec == .symmetricDefault, stored.state != .pendingImport else {
+        guard stored.spec == .symmetricDefault, !stored.isImported,
+            stored.state != .pendingImport
+        else {
             throw RPCError.unsupported(
                 "\(operation) is for symmetric keys with material made here.")
         }

@@ -1,4 +1,5 @@
 import AccessPolicy
+import Contracts
 import Cryptography
 import RPC
 import Synchronization
@@ -7,9 +8,11 @@ import Synchronization
 /// first needed. A change makes a new object, so nothing here needs to be read twice.
 final class ActiveKey: Sendable {
     private struct Opened {
-        var sealing: [[UInt8]: AEADKey] = [:]
+        var current: SealingMaterial?
+        var sealing: [[UInt8]: SealingMaterial] = [:]
         var signing: P256PrivateKey?
         var asymmetric: AsymmetricKey?
+        var mac: SecretBytes?
     }
 
     let stored: StoredKey
@@ -18,6 +21,7 @@ final class ActiveKey: Sendable {
     /// What conditions of a policy may ask about the key.
     let conditionKeys: PolicyContext.Layer
     let isPrimary: Bool
+    let admissions = AdmissionCache()
     private let rootKey: any RootKey
     private let opened = Mutex(Opened())
 
@@ -32,7 +36,8 @@ final class ActiveKey: Sendable {
         isPrimary = stored.isMultiRegion && stored.primaryRegion == configuration.region
         var keys = [
             "kms:keyspec": [stored.spec.kmsName], "kms:keyusage": [stored.usage.kmsName],
-            "kms:keyorigin": ["AWS_KMS"], "kms:multiregion": [String(stored.isMultiRegion)],
+            "kms:keyorigin": [stored.origin.kmsName],
+            "kms:multiregion": [String(stored.isMultiRegion)],
             "aws:resourceaccount": [configuration.accountID],
         ]
         if stored.isMultiRegion {
@@ -44,35 +49,47 @@ final class ActiveKey: Sendable {
 
     /// The version that new ciphertext is made with.
     ///
-    /// - Throws: `RPCError` INTERNAL when the material cannot be unwrapped.
-    func currentSealingKey() throws -> (materialID: [UInt8], key: AEADKey) {
-        guard let material = stored.currentMaterial, let key = try sealingKey(material.id) else {
-            throw RPCError.invalidState(arn, "has no material")
+    /// - Throws: KMSInvalidStateException when there is none, INTERNAL when it cannot be unwrapped.
+    func currentSealingMaterial() throws -> SealingMaterial {
+        try opened.withLock { opened in
+            if let current = opened.current { return current }
+            guard let id = stored.currentMaterial?.id,
+                let current = try sealingMaterial(id, &opened)
+            else { throw RPCError.invalidState(arn, "has no material") }
+            opened.current = current
+            return current
         }
-        return (material.id, key)
     }
 
     /// One version of the material, or nil when the key has none of that ID.
-    func sealingKey(_ materialID: [UInt8]) throws -> AEADKey? {
+    func sealingMaterial(_ materialID: [UInt8]) throws -> SealingMaterial? {
         try opened.withLock { opened in
-            if let key = opened.sealing[materialID] { return key }
-            guard let material = stored.materials.first(where: { $0.id == materialID }) else {
-                return nil
-            }
-            let key = try unwrapped(material) { try AEADKey($0) }
-            opened.sealing[materialID] = key
-            return key
+            if let current = opened.current, current.id == materialID { return current }
+            return try sealingMaterial(materialID, &opened)
         }
+    }
+
+    private func sealingMaterial(
+        _ materialID: [UInt8], _ opened: inout Opened
+    ) throws -> SealingMaterial? {
+        if let material = opened.sealing[materialID] { return material }
+        guard let stored = stored.materials.first(where: { $0.id == materialID }) else {
+            return nil
+        }
+        let key = try unwrapped(stored) { try AEADKey($0) }
+        let material = SealingMaterial(keyID: self.stored.keyID, id: materialID, key: key)
+        opened.sealing[materialID] = material
+        return material
     }
 
     /// The private key of an asymmetric key of any kind.
     func asymmetricKey() throws -> AsymmetricKey {
         try opened.withLock { opened in
             if let key = opened.asymmetric { return key }
-            guard let material = stored.materials.last, let kind = stored.spec.asymmetricKind else {
+            guard let kind = stored.spec.asymmetricKind else {
                 throw RPCError.invalidState(arn, "has no material")
             }
-            let key = try unwrapped(material) { try AsymmetricKey(kind, pkcs8: $0) }
+            let key = try unwrapped(onlyMaterial()) { try AsymmetricKey(kind, pkcs8: $0) }
             opened.asymmetric = key
             return key
         }
@@ -80,20 +97,19 @@ final class ActiveKey: Sendable {
 
     /// The material of an HMAC key.
     func macKey() throws -> SecretBytes {
-        guard let material = stored.materials.last else {
-            throw RPCError.invalidState(arn, "has no material")
+        try opened.withLock { opened in
+            if let key = opened.mac { return key }
+            let key = try unwrapped(onlyMaterial()) { $0 }
+            opened.mac = key
+            return key
         }
-        return try unwrapped(material) { $0 }
     }
 
     /// The private key of a key on P-256, for the fastest signatures.
     func signingKey() throws -> P256PrivateKey {
         try opened.withLock { opened in
             if let key = opened.signing { return key }
-            guard let material = stored.materials.last else {
-                throw RPCError.invalidState(arn, "has no material")
-            }
-            let key = try unwrapped(material) { try P256PrivateKey(pkcs8: $0) }
+            let key = try unwrapped(onlyMaterial()) { try P256PrivateKey(pkcs8: $0) }
             opened.signing = key
             return key
         }
@@ -104,9 +120,17 @@ final class ActiveKey: Sendable {
         try stored.materials.map { try unwrapped($0) { $0 } }
     }
 
+    private func onlyMaterial() throws -> StoredKey.Material {
+        guard let material = stored.materials.last else {
+            throw RPCError.invalidState(arn, "has no material")
+        }
+        return material
+    }
+
     private func unwrapped<Value>(
         _ material: StoredKey.Material, _ use: (SecretBytes) throws -> Value
     ) throws -> Value {
+        guard material.isPresent else { throw RPCError.invalidState(arn, "has no material") }
         do {
             let context = StoredKey.wrappingContext(keyID: stored.keyID, materialID: material.id)
             return try use(rootKey.unwrap(material.wrapped, context: context))

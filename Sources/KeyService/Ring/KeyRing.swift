@@ -9,7 +9,9 @@ import Synchronization
 final class KeyRing: Sendable {
     private struct Content {
         var keys: [String: ActiveKey]
-        var aliases: [String: String]
+        var aliases: [String: KeyAlias]
+        /// Keys by the IDs of their grants.
+        var grants: [String: String]
     }
 
     /// Which ARNs fit a key of this Region.
@@ -37,7 +39,9 @@ final class KeyRing: Sendable {
             keys[stored.keyID] = try ActiveKey(
                 stored, configuration: configuration, rootKey: rootKey)
         }
-        content = Mutex(Content(keys: keys, aliases: contents.aliases))
+        var grants: [String: String] = [:]
+        for key in contents.keys { for grant in key.grants { grants[grant.id] = key.keyID } }
+        content = Mutex(Content(keys: keys, aliases: contents.aliases, grants: grants))
     }
 
     /// The key that a caller names.
@@ -69,7 +73,9 @@ final class KeyRing: Sendable {
     subscript(keyID: String) -> ActiveKey? { content.withLock { $0.keys[keyID] } }
 
     func key(alias: String) -> ActiveKey? {
-        content.withLock { content in content.aliases[alias].flatMap { content.keys[$0] } }
+        content.withLock { content in
+            content.aliases[alias].flatMap { content.keys[$0.keyID] }
+        }
     }
 
     /// All keys by ID.
@@ -79,28 +85,57 @@ final class KeyRing: Sendable {
 
     var keyCount: Int { content.withLock { $0.keys.count } }
 
-    /// Aliases with the IDs of their keys, sorted by name.
-    var aliases: [(name: String, keyID: String)] {
+    /// Aliases sorted by name.
+    var aliases: [(name: String, alias: KeyAlias)] {
         content.withLock { $0.aliases.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
+    }
+
+    func alias(_ name: String) -> KeyAlias? { content.withLock { $0.aliases[name] } }
+
+    /// The key that a grant is for, if there is such a grant.
+    func keyID(ofGrant grantID: String) -> String? {
+        content.withLock { $0.grants[grantID] }
+    }
+
+    /// Grants are in force at once, so tokens add nothing; each has to be one that was given.
+    ///
+    /// - Throws: InvalidGrantTokenException, ValidationException over 10 tokens.
+    func requireGrants(_ tokens: [String]) throws {
+        guard tokens.count <= GrantToken.countMax else {
+            throw RPCError.validation("A request has at most \(GrantToken.countMax) grant tokens.")
+        }
+        for token in tokens {
+            guard let grantID = GrantToken.grantID(token), keyID(ofGrant: grantID) != nil else {
+                throw GrantToken.invalid
+            }
+        }
     }
 
     /// Puts a key in or replaces it.
     @discardableResult
     func put(_ stored: StoredKey) throws -> ActiveKey {
         let key = try ActiveKey(stored, configuration: configuration, rootKey: rootKey)
-        content.withLock { $0.keys[stored.keyID] = key }
+        content.withLock { content in
+            if let old = content.keys.updateValue(key, forKey: stored.keyID),
+                old.stored.grants != stored.grants
+            {
+                for grant in old.stored.grants { content.grants[grant.id] = nil }
+            }
+            for grant in stored.grants { content.grants[grant.id] = stored.keyID }
+        }
         return key
     }
 
     func remove(_ keyID: String) {
         content.withLock { content in
             content.keys[keyID] = nil
-            content.aliases = content.aliases.filter { $0.value != keyID }
+            content.aliases = content.aliases.filter { $0.value.keyID != keyID }
+            content.grants = content.grants.filter { $0.value != keyID }
         }
     }
 
-    func putAlias(_ name: String, keyID: String) {
-        content.withLock { $0.aliases[name] = keyID }
+    func putAlias(_ name: String, _ alias: KeyAlias) {
+        content.withLock { $0.aliases[name] = alias }
     }
 
     func removeAlias(_ name: String) {

@@ -8,8 +8,10 @@ enum RootKeyFile {
     /// The file's bytes, or nil when there is none.
     ///
     /// - Throws: `RootKeyError` when others may read it, or when it cannot be read.
-    static func read(_ path: String) throws -> SecretBytes? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    ///
+    /// - Parameter followsLinks: for files that something else provides, which may be links.
+    static func read(_ path: String, followsLinks: Bool = false) throws -> SecretBytes? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw failure("open", path)
@@ -17,7 +19,8 @@ enum RootKeyFile {
         defer { close(descriptor) }
         // Through Foundation: members of C structures belong to whichever module the compiler
         // happened to load first, so naming them breaks some builds.
-        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        let attributes = try FileManager.default.attributesOfItem(
+            atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
         guard let mode = attributes[.posixPermissions] as? Int, mode & 0o077 == 0 else {
             throw RootKeyError(
                 code: .exposed, message: "others may read \(path); run: chmod 600 \(path)")
@@ -72,6 +75,12 @@ enum RootKeyFile {
                 code: .unreadable,
                 message: "cannot make \(path): \(String(cString: strerror(linkError)))")
         }
+        try synchronizeDirectory(of: path)
+    }
+
+    /// Puts a complete file in the place of another; the change is on disk when this returns.
+    static func replace(_ path: String, with replacement: String) throws {
+        guard rename(replacement, path) == 0 else { throw failure("replace", path) }
         try synchronizeDirectory(of: path)
     }
 

@@ -34,6 +34,26 @@ package struct SealedFileRootKey: RootKey {
         key = try AEADKey(secret)
     }
 
+    /// Opens a root key that something else provides: a file as this program makes it, or 32 bytes
+    /// and nothing else.
+    ///
+    /// - Throws: `RootKeyError`, `CryptographyError`.
+    package init(provided path: String, passphrase: SecretBytes?) throws {
+        guard let stored = try RootKeyFile.read(path, followsLinks: true) else {
+            throw RootKeyError(code: .missing, message: "\(path) is not there")
+        }
+        let isBare = stored.count == AEADKey.keyByteCount
+        key = try AEADKey(isBare ? stored : Self.open(stored, passphrase))
+    }
+
+    /// Makes the file of a new root key.
+    ///
+    /// - Throws: `RootKeyError`, also when there is a file already.
+    package static func make(path: String, passphrase: SecretBytes?) throws {
+        let secret = try Random.secret(AEADKey.keyByteCount)
+        try RootKeyFile.create(path, contents: seal(secret, passphrase))
+    }
+
     package func wrap(_ secret: SecretBytes, context: [UInt8]) throws -> [UInt8] {
         try KeyWrap.wrap(secret, under: key, context: context)
     }

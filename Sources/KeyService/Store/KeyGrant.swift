@@ -17,6 +17,7 @@ struct KeyGrant: Sendable, Equatable, Codable {
     /// Operations that a grant may be for.
     static let allOperations: Set<String> = contextOperations.union([
         "Sign", "Verify", "GetPublicKey", "GenerateMac", "VerifyMac", "DescribeKey", "RetireGrant",
+        "CreateGrant",
     ])
     /// Those that carry an encryption context, so that constraints can hold.
     static let contextOperations: Set<String> = [
@@ -26,6 +27,13 @@ struct KeyGrant: Sendable, Equatable, Codable {
     ]
 
     var isConstrained: Bool { !contextSubset.isEmpty || !contextEquals.isEmpty }
+
+    /// Whether a grant with these constraints would allow nothing that this one does not.
+    func covers(subset: [String: String], equals: [String: String]) -> Bool {
+        if !contextEquals.isEmpty, contextEquals != equals { return false }
+        let required = equals.isEmpty ? subset : equals
+        return contextSubset.allSatisfy { required[$0.key] == $0.value }
+    }
 
     /// Whether the grant allows an operation to a principal known by some names.
     func allows(_ operation: String, to names: [String], context: [String: String]) -> Bool {

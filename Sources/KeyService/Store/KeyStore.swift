@@ -11,11 +11,12 @@ final class KeyStore: Sendable {
     /// Everything that is read once, at start-up.
     struct Contents {
         var keys: [StoredKey]
-        var aliases: [String: String]
+        var aliases: [String: KeyAlias]
         /// Replicas that were deleted here, and the Region of the primary that must learn of it.
         var departures: [Departure]
     }
 
+    /// A replica that was deleted here.
     struct Departure: Sendable, Equatable {
         let keyID: String
         let primaryRegion: String
@@ -58,8 +59,15 @@ final class KeyStore: Sendable {
                 keys: try StoredKey.fetchAll(database),
                 aliases: Dictionary(
                     uniqueKeysWithValues: try Row.fetchAll(
-                        database, sql: "SELECT name, key_id FROM aliases"
-                    ).map { ($0["name"], $0["key_id"]) }),
+                        database, sql: "SELECT * FROM aliases"
+                    ).map { row in
+                        (
+                            row["name"],
+                            KeyAlias(
+                                keyID: row["key_id"], createdAtMicroseconds: row["created_at_us"],
+                                updatedAtMicroseconds: row["updated_at_us"])
+                        )
+                    }),
                 departures: try Row.fetchAll(
                     database, sql: "SELECT key_id, primary_region FROM departures"
                 ).map { Departure(keyID: $0["key_id"], primaryRegion: $0["primary_region"]) })
@@ -94,18 +102,19 @@ final class KeyStore: Sendable {
         }
     }
 
-    func insertAlias(_ name: String, keyID: String, atMicroseconds now: Int64) throws {
+    /// Makes an alias, or lets one that is there name another key.
+    func putAlias(_ name: String, _ alias: KeyAlias) throws {
         try writing {
             try $0.execute(
-                sql: "INSERT INTO aliases (name, key_id, created_at_us) VALUES (?, ?, ?)",
-                arguments: [name, keyID, now])
-        }
-    }
-
-    func updateAlias(_ name: String, keyID: String) throws {
-        try writing {
-            try $0.execute(
-                sql: "UPDATE aliases SET key_id = ? WHERE name = ?", arguments: [keyID, name])
+                sql: """
+                    INSERT INTO aliases (name, key_id, created_at_us, updated_at_us)
+                    VALUES (?, ?, ?, ?)
+                    ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id,
+                        updated_at_us = excluded.updated_at_us
+                    """,
+                arguments: [
+                    name, alias.keyID, alias.createdAtMicroseconds, alias.updatedAtMicroseconds,
+                ])
         }
     }
 

@@ -2,6 +2,20 @@ import GRDB
 
 /// The tables of a keys service. Migrations are only ever added.
 enum KeyStoreSchema {
+    private static func registerMigration3(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("3") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE keys ADD COLUMN origin INTEGER NOT NULL DEFAULT 1;
+                    ALTER TABLE materials ADD COLUMN expiration_model INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE materials ADD COLUMN valid_to_us INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE materials ADD COLUMN description TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE aliases ADD COLUMN updated_at_us INTEGER NOT NULL DEFAULT 0;
+                    UPDATE aliases SET updated_at_us = created_at_us;
+                    """)
+        }
+    }
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in
@@ -70,6 +84,7 @@ enum KeyStoreSchema {
                     CREATE INDEX grants_by_key ON grants (key_id);
                     """)
         }
+        registerMigration3(in: &migrator)
         return migrator
     }
 }

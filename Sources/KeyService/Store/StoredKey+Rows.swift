@@ -31,7 +31,10 @@ extension StoredKey {
                     id: [UInt8](id), wrapped: [UInt8](wrapped),
                     rotatedAtMicroseconds: row["rotated_at_us"],
                     rotationType: KeysRotationType(rawValue: row["rotation_type"]) ?? .unspecified,
-                    isPending: row["pending"]))
+                    isPending: row["pending"],
+                    expirationModel: KeysExpirationModel(rawValue: row["expiration_model"])
+                        ?? .unspecified,
+                    validToMicroseconds: row["valid_to_us"], description: row["description"]))
         }
         return materials
     }
@@ -56,7 +59,8 @@ extension StoredKey {
                 nextAtMicroseconds: row["next_rotation_at_us"]),
             primaryEpoch: row["primary_epoch"],
             promotion: try promotion.map { try StoredJSON.decode(Promotion.self, $0) },
-            tags: try StoredJSON.decode([String: String].self, row["tags"]))
+            tags: try StoredJSON.decode([String: String].self, row["tags"]),
+            origin: KeysKeyOrigin(rawValue: row["origin"]) ?? .awsKms)
     }
 
     func insert(_ database: Database) throws {
@@ -64,19 +68,20 @@ extension StoredKey {
             sql: """
                 INSERT INTO keys (key_id, created_at_us, spec, usage, multi_region, service_managed,
                     primary_region, replica_regions, description, state, deletion_at_us,
-                    pending_window_days, policy)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    pending_window_days, policy, origin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 keyID, createdAtMicroseconds, spec.rawValue, usage.rawValue,
                 isMultiRegion ? 1 : 0, isServiceManaged ? 1 : 0, primaryRegion,
                 replicaRegions.joined(separator: ","), description, state.rawValue,
-                deletionAtMicroseconds, pendingWindowDays, policy,
+                deletionAtMicroseconds, pendingWindowDays, policy, origin.rawValue,
             ])
         try update(database)
     }
 
-    /// Writes what may change. Material is added and activated, never replaced.
+    /// Writes what may change. Material made here is added and activated, never replaced; imported
+    /// material comes and goes.
     func update(_ database: Database) throws {
         try database.execute(
             sql: """
@@ -96,14 +101,20 @@ extension StoredKey {
             try database.execute(
                 sql: """
                     INSERT INTO materials (key_id, ordinal, material_id, wrapped, rotated_at_us,
-                        rotation_type, pending) VALUES (?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (key_id, ordinal) DO UPDATE SET pending = excluded.pending
-                    WHERE pending <> excluded.pending
+                        rotation_type, pending, expiration_model, valid_to_us, description)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (key_id, ordinal) DO UPDATE SET pending = excluded.pending,
+                        wrapped = CASE WHEN ? THEN excluded.wrapped ELSE wrapped END,
+                        expiration_model = excluded.expiration_model,
+                        valid_to_us = excluded.valid_to_us, description = excluded.description
+                    WHERE pending <> excluded.pending OR ?
                     """,
                 arguments: [
                     keyID, ordinal, Data(material.id), Data(material.wrapped),
                     material.rotatedAtMicroseconds, material.rotationType.rawValue,
-                    material.isPending ? 1 : 0,
+                    material.isPending ? 1 : 0, material.expirationModel.rawValue,
+                    material.validToMicroseconds, material.description, isImported ? 1 : 0,
+                    isImported ? 1 : 0,
                 ])
         }
     }

@@ -6,12 +6,20 @@ struct StoredKey: Sendable, Equatable {
     struct Material: Sendable, Equatable {
         /// 16 bytes derived from the material; the same in every Region.
         let id: [UInt8]
-        let wrapped: [UInt8]
+        /// Empty for imported material that is not here: not yet, deleted or expired.
+        var wrapped: [UInt8]
         /// 0 for what the key began with.
         var rotatedAtMicroseconds: Int64 = 0
         var rotationType: KeysRotationType = .unspecified
         /// Not in every Region yet, so not used for new ciphertext.
         var isPending = false
+        /// Of imported material.
+        var expirationModel: KeysExpirationModel = .unspecified
+        /// 0 unless it expires.
+        var validToMicroseconds: Int64 = 0
+        var description = ""
+
+        var isPresent: Bool { !wrapped.isEmpty }
     }
 
     /// Automatic rotation.
@@ -41,7 +49,7 @@ struct StoredKey: Sendable, Equatable {
     /// The waiting period that was asked for, while deletion is pending.
     var pendingWindowDays: Int
     var policy: String
-    /// Oldest first, at least one; the last that is not pending is used for new ciphertext.
+    /// Oldest first, at least one unless it is to be imported; the last that is not pending is used for new ciphertext.
     var materials: [Material]
     var rotation = Rotation()
     /// Grows whenever another Region becomes the primary.
@@ -50,8 +58,13 @@ struct StoredKey: Sendable, Equatable {
     var promotion: Promotion?
     var tags: [String: String] = [:]
     var grants: [KeyGrant] = []
+    var origin: KeysKeyOrigin = .awsKms
+
+    /// Whether the material comes from outside.
+    var isImported: Bool { origin == .external }
 
     var currentMaterial: Material? { materials.last { !$0.isPending } }
+    var hasMaterial: Bool { materials.contains { $0.isPresent } }
     var hasPendingMaterial: Bool { materials.contains { $0.isPending } }
 
     /// What the wrapped material is bound to.

@@ -48,6 +48,7 @@ struct KeyReplicator: Sendable {
             var response = KeysReplicateKeyResponse()
             response.replicaKeyMetadata = answer.keyMetadata
             response.replicaPolicy = answer.policy
+            response.replicaTags = request.tags
             return response
         } catch {
             let failure = sender.explained(error, region, "ReplicateKey")
@@ -70,6 +71,7 @@ struct KeyReplicator: Sendable {
         return try administration.meter.metered("ReplicateKey", key, caller) {
             try administration.authorizer.authorize(
                 caller, "kms:ReplicateKey", on: key, keys: ["kms:replicaregion": [region]])
+            try authorizeCreation(request, caller, key)
             guard key.stored.isMultiRegion else {
                 throw RPCError.unsupported("\(key.arn) is a key of a single Region.")
             }
@@ -95,6 +97,20 @@ struct KeyReplicator: Sendable {
                     request.policy, for: arn, caller,
                     bypassesLockoutCheck: request.bypassPolicyLockoutSafetyCheck)
             return (key, policy)
+        }
+    }
+
+    /// Making the replica is asked of the caller's identity policies as if it were asked there.
+    private func authorizeCreation(
+        _ request: KeysReplicateKeyRequest, _ caller: Caller, _ key: ActiveKey
+    ) throws {
+        guard !caller.isService else { return }
+        let region = request.replicaRegion
+        let resource = configuration.arn(keyID: "*", region: region)
+        let keys = key.conditionKeys.merging(["aws:requestedregion": [region]]) { $1 }
+        for action in ["kms:CreateKey"] + (request.tags.isEmpty ? [] : ["kms:TagResource"]) {
+            try administration.authorizer.authorizeIdentity(
+                caller, PolicyAction(action), resource: resource, keys: keys)
         }
     }
 

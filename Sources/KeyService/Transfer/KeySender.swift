@@ -28,7 +28,7 @@ struct KeySender: Sendable {
         offerRequest.sourceRegion = configuration.region
         offerRequest.update = isUpdate
         let offer = try await client.offerTransfer(offerRequest, options: options)
-        let own = try X25519PrivateKey()
+        let own = try P256AgreementKey()
         let receiver = [UInt8](offer.receiverPublicKey)
         let envelope = try TransferEnvelope(
             own, peer: receiver,
@@ -58,6 +58,12 @@ struct KeySender: Sendable {
         transferred.serviceManaged = key.stored.isServiceManaged
         transferred.createdAtUs = key.stored.createdAtMicroseconds
         transferred.rotation = KeysKeyRotation(key.stored.rotation)
+        transferred.origin = key.stored.origin
+        guard !key.stored.isImported else {
+            // Whoever imported the material brings it to each Region.
+            transferred.importedMaterialIds = key.stored.materials.map { Data($0.id) }
+            return transferred
+        }
         transferred.materials = try key.materials().enumerated().map {
             try envelope.sealMaterial($0.element, index: $0.offset)
         }

@@ -20,11 +20,28 @@ extension KeyTransferHandler {
         }
         if isLast { synchronizer.markChanged(request.keyID) }
         var response = KeysSynchronizeReplicasResponse()
+        note(request, from: region)
         if let key = administration.ring[request.keyID] {
+            response.policy = key.stored.policy
+            response.keyState = key.stored.state
             response.materialIds = key.stored.materials.map { Data($0.id) }
             response.primaryRegion = key.stored.primaryRegion
         }
         return response
+    }
+
+    private func note(_ request: KeysSynchronizeReplicasRequest, from region: String) {
+        if request.replicaDeleted {
+            synchronizer.related.forget(request.keyID, region: region)
+        } else if !request.policy.isEmpty, let key = administration.ring[request.keyID],
+            key.stored.primaryRegion == region
+        {
+            synchronizer.related.note(
+                request.keyID, region: region,
+                .init(
+                    state: request.keyState, policy: request.policy,
+                    heardAtMicroseconds: administration.now()))
+        }
     }
 
     /// The key after a message about its related keys, or nil when it says nothing new.

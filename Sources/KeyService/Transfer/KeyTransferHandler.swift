@@ -115,9 +115,17 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
                 transferred.accountID == configuration.accountID,
                 transferred.primaryRegion == offer.sourceRegion,
                 transferred.replicaRegions.contains(configuration.region),
-                (1...Self.materialCountMax).contains(transferred.materials.count)
+                (1...Self.materialCountMax).contains(
+                    transferred.materials.count + transferred.importedMaterialIds.count),
+                (transferred.origin == .external) == transferred.materials.isEmpty
             else {
                 throw RPCError.validation("The transferred key is not the one that was offered.")
+            }
+            if transferred.origin == .external {
+                let ids = transferred.importedMaterialIds.map {
+                    StoredKey.Material(id: [UInt8]($0), wrapped: [])
+                }
+                return try stored(transferred, ids, request)
             }
             let details = transferred.materialDetails
             let materials = try transferred.materials.enumerated().map { index, sealed in
@@ -166,10 +174,12 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
             spec: transferred.keySpec, usage: transferred.keyUsage, isMultiRegion: true,
             isServiceManaged: transferred.serviceManaged, primaryRegion: transferred.primaryRegion,
             replicaRegions: transferred.replicaRegions.sorted(), description: request.description_p,
-            state: .enabled, deletionAtMicroseconds: 0, pendingWindowDays: 0, policy: policy,
+            state: transferred.origin == .external ? .pendingImport : .enabled,
+            deletionAtMicroseconds: 0, pendingWindowDays: 0, policy: policy,
             materials: materials, rotation: transferred.rotation.stored,
             primaryEpoch: Int64(clamping: transferred.primaryEpoch),
-            tags: try KeyTags.checked(request.tags))
+            tags: try KeyTags.checked(request.tags),
+            origin: transferred.origin == .external ? .external : .awsKms)
     }
 
     /// The replica of a primary in a Region.

@@ -18,6 +18,8 @@ final class ReplicaSynchronizer: Sendable {
 
     private static let timeout = Duration.seconds(5)
 
+    /// What the other Regions said.
+    let related = RelatedKeyBook()
     private let administration: KeyAdministration
     private let sender: KeySender
     private let outstanding: Mutex<Outstanding>
@@ -35,6 +37,15 @@ final class ReplicaSynchronizer: Sendable {
             Outstanding(changed: Set(primaries.map(\.stored.keyID)), departures: departures))
     }
 
+    /// All primary keys, so that their Regions are heard of again.
+    func markAll() {
+        for key in administration.ring.keys
+        where key.isPrimary && !key.stored.replicaRegions.isEmpty {
+            markChanged(key.stored.keyID)
+        }
+    }
+
+    /// A key about which others should know, if it is the primary.
     func markChanged(_ keyID: String) {
         outstanding.withLock { _ = $0.changed.insert(keyID) }
     }
@@ -104,13 +115,29 @@ final class ReplicaSynchronizer: Sendable {
         request.replicaRegions = key.stored.replicaRegions
         request.rotation = KeysKeyRotation(key.stored.rotation)
         request.currentMaterialID = Data(key.stored.currentMaterial?.id ?? [])
+        request.policy = key.stored.policy
+        request.keyState = key.stored.state
+        request.origin = key.stored.origin
         guard let answer = await send(request, to: region, &unreachable) else { return false }
+        if !answer.policy.isEmpty {
+            related.note(
+                key.stored.keyID, region: region,
+                .init(
+                    state: answer.keyState, policy: answer.policy,
+                    heardAtMicroseconds: administration.now()))
+        }
         let there = Set(answer.materialIds.map { [UInt8]($0) })
         // A replica without any material is gone, and will say so.
-        guard !there.isEmpty, !key.stored.materials.allSatisfy({ there.contains($0.id) }) else {
+        guard !there.isEmpty, !key.stored.isImported,
+            !key.stored.materials.allSatisfy({ there.contains($0.id) })
+        else {
             return true
         }
         do {
+            try await administration.performForService(
+                "SynchronizeMultiRegionKey", resource: key.arn,
+                details: ["keyId": key.stored.keyID, "replicaRegion": region]
+            ) {}
             _ = try await sender.send(
                 key, to: region, replicas: key.stored.replicaRegions, isUpdate: true)
             return true

@@ -6,7 +6,7 @@ import SwiftProtobuf
 
 /// The wrapping of a key on its way to another Region.
 ///
-/// Both sides derive one AES-256-GCM key by HKDF-SHA-256 from their X25519 agreement, bound to both
+/// Both sides derive one AES-256-GCM key by HKDF-SHA-256 from their agreement on P-256, bound to both
 /// public keys, the transfer ID, both Regions and the key ID. Each version of the material is
 /// sealed under it on its own, so that it is in the clear in secure heaps only, and the whole once
 /// more together with the replica's properties as associated data.
@@ -25,7 +25,7 @@ struct TransferEnvelope {
     private let terms: Terms
 
     /// - Throws: `CryptographyError` for a public key that is not one.
-    init(_ own: X25519PrivateKey, peer: [UInt8], _ terms: Terms) throws {
+    init(_ own: P256AgreementKey, peer: [UInt8], _ terms: Terms) throws {
         self.terms = terms
         let secret = try own.sharedSecret(with: peer)
         key = try AEADKey(

@@ -9,7 +9,7 @@ final class TransferOffers: Sendable {
         let sourceRegion: String
         /// The replica is there and gets material that it lacks.
         let isUpdate: Bool
-        let privateKey: X25519PrivateKey
+        let privateKey: P256AgreementKey
         let expiresAtMicroseconds: Int64
     }
 
@@ -30,7 +30,7 @@ final class TransferOffers: Sendable {
             let now = now()
             let offer = Offer(
                 keyID: keyID, sourceRegion: sourceRegion, isUpdate: isUpdate,
-                privateKey: try X25519PrivateKey(),
+                privateKey: try P256AgreementKey(),
                 expiresAtMicroseconds: now + Self.validMicroseconds)
             try offers.withLock { offers in
                 offers = offers.filter { $0.value.expiresAtMicroseconds > now }

@@ -1,141 +1,160 @@
 import Contracts
-import GRDB
 import RPC
+import ServiceKit
 import Synchronization
 
-/// Counts requests per key, principal, operation and month. Counting is in memory; a batch goes to
-/// the store every few seconds, so a killed process loses a few seconds of figures and nothing
-/// else.
+/// Counts requests per key, principal, operation and month. Counting is in memory; what was counted
+/// goes to the store every few seconds, so a killed process loses a few seconds of figures and
+/// nothing else.
 final class UsageMeter: Sendable {
-    private struct Entry: Hashable {
+    struct Subject: Hashable, Sendable {
         let keyID: String
         let principal: String
         let operation: String
-        /// Months since year 0.
-        let month: Int32
     }
 
-    private struct Count {
-        var requests: Int64 = 0
-        var refused: Int64 = 0
+    struct Entry: Hashable, Sendable {
+        let subject: Subject
+        let month: UsageMonth
     }
 
-    /// More different entries than this between two flushes are counted under "other".
-    private static let entryCountMax = 20_000
+    private struct State {
+        var counters: [Subject: UsageCounter] = [:]
+        /// Counted, but not on disk yet.
+        var pending: [Entry: UsageCount] = [:]
+        var month: UsageMonth
+        var metrics = UsageMetrics()
+    }
 
-    private let pending = Mutex<[Entry: Count]>([:])
+    /// More different subjects than this are counted under "other".
+    private static let subjectCountMax = 20_000
+
+    private let state: Mutex<State>
+    /// When the month that is counted in is over.
+    private let monthEndsAt: Atomic<Int64>
     private let store: KeyStore
     private let now: @Sendable () -> Int64
 
     init(store: KeyStore, now: @escaping @Sendable () -> Int64) {
         self.store = store
         self.now = now
+        let month = UsageMonth(microseconds: now())
+        state = Mutex(State(month: month))
+        monthEndsAt = Atomic(month.next.startMicroseconds)
+    }
+
+    /// The counter of a subject, for who counts often.
+    func counter(_ operation: String, keyID: String, principal: String) -> UsageCounter {
+        let subject = Subject(keyID: keyID, principal: principal, operation: operation)
+        return state.withLock { state in
+            if let counter = state.counters[subject] { return counter }
+            var subject = subject
+            if state.counters.count >= Self.subjectCountMax {
+                subject = Subject(keyID: keyID, principal: "other", operation: "other")
+                if let counter = state.counters[subject] { return counter }
+            }
+            let counter = UsageCounter()
+            state.counters[subject] = counter
+            return counter
+        }
+    }
+
+    /// To be called before counting: what was counted until the end of a month stays in it.
+    func keepMonth() {
+        guard now() >= monthEndsAt.load(ordering: .relaxed) else { return }
+        let month = UsageMonth(microseconds: now())
+        state.withLock { state in
+            guard month > state.month else { return }
+            collect(&state)
+            state.month = month
+            monthEndsAt.store(month.next.startMicroseconds, ordering: .relaxed)
+        }
     }
 
     func count(_ operation: String, keyID: String, principal: String, isRefused: Bool) {
-        let month = Self.month(now())
-        var entry = Entry(keyID: keyID, principal: principal, operation: operation, month: month)
-        pending.withLock { pending in
-            if pending.count >= Self.entryCountMax, pending[entry] == nil {
-                entry = Entry(keyID: keyID, principal: "other", operation: "other", month: month)
-            }
-            pending[entry, default: Count()].requests += 1
-            if isRefused { pending[entry, default: Count()].refused += 1 }
-        }
+        keepMonth()
+        counter(operation, keyID: keyID, principal: principal).count(isRefused: isRefused)
     }
 
     /// Runs an operation and counts it.
     func metered<Value>(
         _ operation: String, _ key: ActiveKey, _ caller: Caller, _ body: () throws -> Value
     ) throws -> Value {
+        keepMonth()
+        let counter = counter(operation, keyID: key.stored.keyID, principal: caller.name)
+        return try Self.counted(counter, body)
+    }
+
+    /// Runs an operation and counts it. A dry run that found nothing amiss is no refusal.
+    static func counted<Value>(
+        _ counter: UsageCounter, _ body: () throws -> Value
+    ) throws -> Value {
         do {
             let value = try body()
-            count(operation, keyID: key.stored.keyID, principal: caller.name, isRefused: false)
+            counter.count(isRefused: false)
             return value
         } catch {
-            count(operation, keyID: key.stored.keyID, principal: caller.name, isRefused: true)
+            let isDryRun = (error as? RPCError)?.reason == RPCError.dryRunReason
+            counter.count(isRefused: !isDryRun)
             throw error
         }
     }
 
     /// Writes what was counted. When that fails, the figures stay for the next time.
     func flush() throws {
-        let batch = pending.withLock { pending in
-            defer { pending = [:] }
-            return pending
+        keepMonth()
+        let batch = state.withLock { state in
+            collect(&state)
+            defer { state.pending = [:] }
+            return state.pending
         }
         guard !batch.isEmpty else { return }
         do {
-            try store.writing { database in
-                let statement = try database.cachedStatement(
-                    sql: """
-                        INSERT INTO usage (key_id, principal, operation, month, requests, refused)
-                        VALUES (?, ?, ?, ?, ?, ?)
-                        ON CONFLICT DO UPDATE SET
-                            requests = requests + excluded.requests,
-                            refused = refused + excluded.refused
-                        """)
-                for (entry, count) in batch {
-                    try statement.execute(arguments: [
-                        entry.keyID, entry.principal, entry.operation, Self.text(entry.month),
-                        count.requests, count.refused,
-                    ])
-                }
-            }
+            try store.addUsage(batch)
         } catch {
-            pending.withLock { pending in
-                pending.merge(batch) { kept, lost in
-                    Count(
-                        requests: kept.requests + lost.requests,
-                        refused: kept.refused + lost.refused)
-                }
+            state.withLock { state in
+                for (entry, count) in batch { state.pending[entry, default: UsageCount()] += count }
             }
             throw error
         }
     }
 
-    /// The figures of one key or, with an empty ID, of all.
-    func usage(keyID: String, region: String) throws -> [KeysGetUsageResponse.Usage] {
+    /// The figures of one key or, with an empty ID, of all; of one month or, with an empty one, of
+    /// all.
+    func usage(
+        keyID: String, month: String, region: String
+    ) throws -> [KeysGetUsageResponse.Usage] {
         try flush()
-        return try store.reading { database in
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT * FROM usage WHERE ?1 = '' OR key_id = ?1
-                    ORDER BY key_id, month, principal, operation LIMIT 100000
-                    """, arguments: [keyID]
-            ).map { row in
-                var usage = KeysGetUsageResponse.Usage()
-                usage.keyID = row["key_id"]
-                usage.region = region
-                usage.principal = row["principal"]
-                usage.operation = row["operation"]
-                usage.month = row["month"]
-                let requests: Int64 = row["requests"]
-                let refused: Int64 = row["refused"]
-                usage.requests = UInt64(clamping: requests)
-                usage.refused = UInt64(clamping: refused)
-                return usage
-            }
+        return try store.usage(keyID: keyID, month: month).map { entry, count in
+            var usage = KeysGetUsageResponse.Usage()
+            usage.keyID = entry.subject.keyID
+            usage.region = region
+            usage.principal = entry.subject.principal
+            usage.operation = entry.subject.operation
+            usage.month = entry.month.text
+            usage.requests = UInt64(clamping: count.requests)
+            usage.refused = UInt64(clamping: count.refused)
+            return usage
         }
     }
 
-    /// Months since year 0 of a time in microseconds since 1970.
-    static func month(_ microseconds: Int64) -> Int32 {
-        // Civil date from days (proleptic Gregorian, years starting in March).
-        let days = microseconds / 86_400_000_000 + 719_468
-        let era = days / 146_097
-        let dayOfEra = days - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        return Int32(year * 12 + month - 1)
+    /// What was counted since the start of the process.
+    func figures(region: String) -> [ServiceFigure] {
+        keepMonth()
+        return state.withLock { state in
+            collect(&state)
+            return state.metrics.figures(region: region)
+        }
     }
 
-    private static func text(_ month: Int32) -> String {
-        let number = month % 12 + 1
-        return "\(month / 12)-\(number < 10 ? "0" : "")\(number)"
+    /// Moves what the counters have to the month that is counted in, and to the metrics.
+    private func collect(_ state: inout State) {
+        for (subject, counter) in state.counters {
+            let count = counter.take()
+            guard count.requests != 0 || count.refused != 0 else { continue }
+            let entry = Entry(subject: subject, month: state.month)
+            state.pending[entry, default: UsageCount()] += count
+            state.metrics.add(subject, count)
+        }
     }
 }

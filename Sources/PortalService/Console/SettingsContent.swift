@@ -10,6 +10,8 @@ struct SettingsContent: Sendable {
     let isMultiRegion: Bool
     let encryption, encryptionTone: String
     let encryptionReason: String?
+    /// What is amiss with the key in other Regions.
+    let keyWarnings: [String]
     let regionCount: String
     let canChange: Bool
     let regions: [RegionRow]
@@ -18,7 +20,10 @@ struct SettingsContent: Sendable {
         let entityID, signInURL, certificateCount: String
     }
 
-    init(_ snapshot: InstanceSnapshot, _ replication: CoordinatorGetReplicationStatusResponse?) {
+    init(
+        _ snapshot: InstanceSnapshot, _ replication: CoordinatorGetReplicationStatusResponse?,
+        _ relatedKeys: [KeysGetRelatedKeysResponse.RelatedKey]
+    ) {
         let instance = snapshot.instance
         name = instance.name
         instanceARN = instance.instanceArn
@@ -50,6 +55,17 @@ struct SettingsContent: Sendable {
             default: ("Not set", "warn")
             }
         encryptionReason = key.statusReason.isEmpty ? nil : key.statusReason
+        keyWarnings = relatedKeys.filter { $0.heardOfAtUs > 0 }.flatMap { related -> [String] in
+            var warnings: [String] = []
+            if related.keyState != .enabled, related.keyState != .updating {
+                warnings.append("The key is not enabled in \(related.region).")
+            }
+            if !related.policyDifferences.isEmpty {
+                warnings.append(
+                    "The key policy in \(related.region) differs from the one in this Region.")
+            }
+            return warnings
+        }
         canChange = snapshot.isPrimary
         regions = snapshot.regions.sorted {
             ($0.primary ? 0 : 1, $0.name) < ($1.primary ? 0 : 1, $1.name)

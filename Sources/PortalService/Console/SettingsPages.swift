@@ -1,11 +1,13 @@
 import Contracts
 import Hummingbird
 import RPC
+import SwiftProtobuf
 
 /// Settings > Management and the sign-in URLs.
 struct SettingsPages: Sendable {
     let gate: ConsoleGate
     let coordinator: CoordinatorInstanceAdministrationClient
+    let keys: KeysKeyManagementClient
 
     func add(to router: Router<PortalContext>) {
         router.get("console") { _, _ in Response.redirect("/console/settings") }
@@ -23,7 +25,20 @@ struct SettingsPages: Sendable {
             .init(), options: CallOptions(timeout: .seconds(2)))
         return try gate.render(
             "settings", "Settings", section: .settings, visit,
-            content: SettingsContent(visit.instance, replication))
+            content: SettingsContent(
+                visit.instance, replication, await relatedKeys(visit.instance)))
+    }
+
+    /// The instance's key in the other Regions; none when it cannot be asked about.
+    private func relatedKeys(
+        _ instance: InstanceSnapshot
+    ) async -> [KeysGetRelatedKeysResponse.RelatedKey] {
+        let encryption = instance.instance.encryption
+        guard encryption.multiRegion else { return [] }
+        let keyID = encryption.kmsKeyArn.split(separator: "/").last.map(String.init) ?? ""
+        let answer = try? await keys.getRelatedKeys(
+            .with { $0.keyID = keyID }, options: CallOptions(timeout: .seconds(2)))
+        return answer?.relatedKeys ?? []
     }
 
     private func signInURLs(_ visit: ConsoleGate.Visit) throws -> Response {

@@ -95,7 +95,9 @@ struct PortalFeatures: Sendable {
 
     private func addConsole(to router: Router<PortalContext>) {
         let gate = ConsoleGate(gate: personGate, pages: pages)
-        SettingsPages(gate: gate, coordinator: services.coordinator).add(to: router)
+        SettingsPages(
+            gate: gate, coordinator: services.coordinator, keys: services.keyManagement
+        ).add(to: router)
         RegionPages(gate: gate, coordinator: services.coordinator).add(to: router)
         SessionPages(gate: gate, desk: sessionDesk).add(to: router)
         PeoplePages(gate: gate, directory: services.directory).add(to: router)

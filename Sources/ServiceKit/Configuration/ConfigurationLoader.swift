@@ -36,7 +36,8 @@ extension RegionConfiguration {
         }
         return RegionConfiguration(
             region: region, trustDomain: try required(config, "trustDomain"),
-            accountID: accountID, organizationID: config.string(forKey: "organizationID") ?? "",
+            accountID: accountID, keyCustody: try KeyCustody(config),
+            organizationID: config.string(forKey: "organizationID") ?? "",
             dataDirectory: try required(config, "dataDirectory"),
             pkiDirectory: try required(config, "pki.directory"),
             listen: try addresses(config.scoped(to: "listen"), name: "listen"),

@@ -62,6 +62,7 @@ public struct RegionConfiguration: Sendable {
     public let trustDomain: String
     /// 12 digits: the management account.
     public let accountID: String
+    public let keyCustody: KeyCustody
     /// "o-…"; may be empty.
     public let organizationID: String
     public let dataDirectory: String
@@ -88,7 +89,8 @@ public struct RegionConfiguration: Sendable {
     public let recordsKeyUse: Bool
 
     public init(
-        region: String, trustDomain: String, accountID: String, organizationID: String,
+        region: String, trustDomain: String, accountID: String,
+        keyCustody: KeyCustody = KeyCustody(), organizationID: String,
         dataDirectory: String, pkiDirectory: String, listen: [ServiceName: ServiceAddress],
         httpsListen: ServiceAddress? = nil, metricsListen: ServiceAddress? = nil,
         portalURL: String = "", peers: [String: PeerRegion] = [:],
@@ -100,6 +102,7 @@ public struct RegionConfiguration: Sendable {
         self.region = region
         self.trustDomain = trustDomain
         self.accountID = accountID
+        self.keyCustody = keyCustody
         self.organizationID = organizationID
         self.dataDirectory = dataDirectory
         self.pkiDirectory = pkiDirectory

@@ -111,7 +111,7 @@ package struct ServiceHost: Service {
                     await result {
                         let exporter = MetricsExporter(
                             service: module.name, region: configuration.region, server: server,
-                            logger: logger)
+                            logger: logger, figures: { [module] in await module.figures })
                         try await exporter.run(group: group, address: address)
                     }
                 }

@@ -10,6 +10,8 @@ public protocol ServiceModule: Sendable {
     func run() async throws
     /// Whether the service can answer; shown by health checks with the reason when not.
     var readiness: Readiness { get async }
+    /// The service's own figures for its metrics.
+    var figures: [ServiceFigure] { get async }
 }
 
 public enum Readiness: Sendable, Equatable {

@@ -10,13 +10,19 @@ package struct MetricsExporter: Sendable {
     private let service: ServiceName
     private let region: String
     private let server: RPCServer
+    private let figures: @Sendable () async -> [ServiceFigure]
     private let logger: Logger
 
-    package init(service: ServiceName, region: String, server: RPCServer, logger: Logger) {
+    /// - Parameter figures: the service's own.
+    package init(
+        service: ServiceName, region: String, server: RPCServer, logger: Logger,
+        figures: @escaping @Sendable () async -> [ServiceFigure] = { [] }
+    ) {
         self.service = service
         self.region = region
         self.server = server
         self.logger = logger
+        self.figures = figures
     }
 
     /// Until cancelled. Throws `StartError` when it cannot listen.
@@ -55,6 +61,10 @@ package struct MetricsExporter: Sendable {
             text.sample("process_resident_memory_bytes", [], Double(bytes))
         }
         text.add(await server.metrics())
+        for figure in await figures() {
+            text.family(figure.name, figure.type, figure.help)
+            for sample in figure.samples { text.sample(figure.name, sample.labels, sample.value) }
+        }
         return text.text
     }
 

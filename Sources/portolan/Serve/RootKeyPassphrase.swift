@@ -6,9 +6,13 @@ import ServiceKit
 enum RootKeyPassphrase {
     /// Names the file; the passphrase itself never stands in the environment.
     static let variable = "PORTOLAN_ROOT_KEY_PASSPHRASE_FILE"
+    /// The same for a root key that is going to be made.
+    static let newVariable = "PORTOLAN_NEW_ROOT_KEY_PASSPHRASE_FILE"
 
     /// Nil when the variable is not set. Throws `StartError` when the file is missing or empty.
-    static func load(_ environment: [String: String]) throws -> SecretBytes? {
+    static func load(
+        _ environment: [String: String], _ variable: String = RootKeyPassphrase.variable
+    ) throws -> SecretBytes? {
         guard let path = environment[variable], !path.isEmpty else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw StartError(

@@ -50,6 +50,15 @@ struct ConsoleTests {
         ] { #expect(page.text.contains(text)) }
     }
 
+    @Test("settings warn of a key that is disabled or has another policy elsewhere")
+    func keyDrift() async throws {
+        let page = try await get(try TestPortal(), "/console/settings")
+        for text in [
+            "The key is not enabled in us-east-1.",
+            "The key policy in us-east-1 differs from the one in this Region.",
+        ] { #expect(page.text.contains(text)) }
+    }
+
     @Test("Add Region says what is missing and how to mend it")
     func problems() async throws {
         let page = try await get(try TestPortal(), "/console/regions/add")

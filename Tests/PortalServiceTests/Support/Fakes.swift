@@ -105,6 +105,18 @@ struct FakeKeys: Sendable {
             return answer
         }
         registerKMS(&table)
+        table.answer(KeysKeyManagementMethods.getRelatedKeys) { (_: KeysGetRelatedKeysRequest, _) in
+            .with {
+                $0.relatedKeys = [
+                    .with {
+                        $0.region = "us-east-1"
+                        $0.keyState = .disabled
+                        $0.policyDifferences = ["- Anyone: {}"]
+                        $0.heardOfAtUs = 1
+                    }
+                ]
+            } as KeysGetRelatedKeysResponse
+        }
         return table.channel
     }
 }

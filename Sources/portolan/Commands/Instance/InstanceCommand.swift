@@ -56,7 +56,11 @@ struct InstanceCommand: AsyncParsableCommand {
         guard !encryption.kmsKeyArn.isEmpty else { return "the Region's service key" }
         let kind = encryption.multiRegion ? "multi-Region" : "single-Region"
         let reason = encryption.statusReason.isEmpty ? "" : ": \(encryption.statusReason)"
-        return "\(encryption.kmsKeyArn) (\(kind), \(Format.name(encryption.status))\(reason))"
+        let progress =
+            encryption.status == .updating
+            ? ", \(encryption.dataKeysDone) of \(encryption.dataKeys) data keys" : ""
+        return
+            "\(encryption.kmsKeyArn) (\(kind), \(Format.name(encryption.status))\(progress)\(reason))"
     }
 
     struct Create: AsyncParsableCommand {

@@ -8,21 +8,36 @@ struct KeyCommand: AsyncParsableCommand {
         commandName: "key", abstract: "Make, replicate and inspect keys, Region by Region.",
         subcommands: [
             Create.self, List.self, Show.self, Enable.self, Disable.self, Replicate.self,
-            Usage.self, ScheduleDeletion.self, CancelDeletion.self, Policy.self, Alias.self,
+            UpdatePrimary.self, Related.self, Usage.self, ScheduleDeletion.self,
+            CancelDeletion.self, Describe.self, Policy.self, Alias.self, Tag.self, Grant.self,
+            Rotation.self, Import.self, Store.self,
         ])
 
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a symmetric key.")
+        static let configuration = CommandConfiguration(
+            abstract: "Make a key: symmetric, unless --spec says otherwise.")
 
         @OptionGroup var client: ClientOptions
         @Flag(help: "A key that can be replicated to other Regions.") var multiRegion = false
         @OptionGroup var policy: PolicySource
         @Option(help: ArgumentHelp("Alias, alias/<name>.", valueName: "alias")) var alias: String?
         @Option(help: ArgumentHelp("Description.", valueName: "text")) var description = ""
+        @Option(help: "SYMMETRIC_DEFAULT, RSA_2048, ECC_NIST_P256, HMAC_256, …")
+        var spec = KeySpecName.symmetric
+        @Option(help: "Default: what the spec is for; RSA may also be for SIGN_VERIFY.")
+        var usage: KeyUsageName?
+        @Option(help: "portolan or external, whose material is imported.")
+        var origin = KeyOriginName.portolan
+        @Option(help: ArgumentHelp("Tag.", valueName: "key=value")) var tag: [String] = []
 
         func run() async throws {
+            let tags = try KeyTagPairs.parse(tag)
             try await client.connected { session in
                 var request = KeysCreateKeyRequest()
+                request.keySpec = spec.value
+                request.keyUsage = usage?.value ?? spec.usage
+                request.origin = origin == .external ? .external : .awsKms
+                request.tags = tags
                 request.multiRegion = multiRegion
                 request.description_p = description
                 request.policy = try await policy.document(session)
@@ -62,9 +77,7 @@ struct KeyCommand: AsyncParsableCommand {
                     return (page.keys, page.nextPageToken)
                 }
                 if client.json { return try JSONOutput.print(answer) }
-                let aliases = try await session.keys.listAliases(
-                    KeysListAliasesRequest(), options: session.options
-                ).aliases
+                let aliases = try await AliasNames.all(session)
                 var table = Table(
                     [
                         .text("Key ID"), .text("State"), .text("Multi-Region"),
@@ -106,6 +119,7 @@ struct KeyCommand: AsyncParsableCommand {
                 facts.add("Primary", key.primaryKey.region)
                 facts.add("Replicas", key.replicaKeys.map(\.region).joined(separator: ", "))
                 facts.add("Description", key.description_p)
+                facts.add("Material", KeyCommand.material(key))
                 facts.add("Made by the system", key.serviceManaged ? "yes" : "")
                 facts.add("Created", Format.time(key.createdAtUs))
                 if key.deletionAtUs > 0 { facts.add("Deleted on", Format.time(key.deletionAtUs)) }
@@ -114,33 +128,11 @@ struct KeyCommand: AsyncParsableCommand {
         }
     }
 
-    struct Usage: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Show the requests per key, principal and operation in this Region.")
-
-        @OptionGroup var client: ClientOptions
-        @Argument(help: "Key ID, ARN or alias. Default: all keys.") var key: String?
-
-        func run() async throws {
-            try await client.connected { session in
-                var request = KeysGetUsageRequest()
-                if let key { request.keyID = try await KeyLookup.id(key, session) }
-                let answer = try await session.keys.getUsage(request, options: session.options)
-                if client.json { return try JSONOutput.print(answer) }
-                var table = Table(
-                    [
-                        .text("Month"), .text("Region"), .wide("Key ID"), .wide("Principal"),
-                        .text("Operation"), .number("Requests"), .number("Refused"),
-                    ], whenEmpty: "No requests.")
-                for usage in answer.usage {
-                    table.add([
-                        usage.month, usage.region, usage.keyID, usage.principal, usage.operation,
-                        Format.count(usage.requests), Format.count(usage.refused),
-                    ])
-                }
-                Console.print(table.render(.output))
-            }
-        }
+    private static func material(_ key: KeysKeyMetadata) -> String {
+        guard key.origin == .external else { return key.currentKeyMaterialID }
+        guard key.expirationModel != .unspecified else { return "to be imported" }
+        return key.validToUs > 0
+            ? "imported, expires \(Format.time(key.validToUs))" : "imported, does not expire"
     }
 
     static func multiRegion(_ key: KeysKeyMetadata) -> String {

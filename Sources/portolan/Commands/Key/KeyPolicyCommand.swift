@@ -141,22 +141,7 @@ extension KeyCommand {
                 return Console.print("The policies in \(from) and \(to) say the same.")
             }
             Console.print("--- \(from)\n+++ \(to)")
-            for change in difference.changes { Console.print(text(change)) }
-        }
-
-        private static func text(_ change: PolicyDifference.Change) -> String {
-            switch change {
-            case .added(let name, let json): "+ \(name): \(json)"
-            case .removed(let name, let json): "- \(name): \(json)"
-            case .changed(let name, let elements):
-                (["  \(name)"]
-                    + elements.flatMap { element in
-                        [
-                            element.before.map { "-   \(element.element): \($0)" },
-                            element.after.map { "+   \(element.element): \($0)" },
-                        ].compactMap { $0 }
-                    }).joined(separator: "\n")
-            }
+            for line in difference.lines { Console.print(line) }
         }
     }
 }

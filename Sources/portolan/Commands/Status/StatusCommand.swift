@@ -23,7 +23,8 @@ struct StatusCommand: AsyncParsableCommand {
             facts.add("Asked", status.region)
             Console.print(facts.render() + "\n")
             Console.print(Self.table(instance, status).render(.output))
-            for problem in Self.problems(status) { Console.note(problem) }
+            let drift = await KeyDrift.warnings(instance.instance, session)
+            for problem in Self.problems(status) + drift { Console.note(problem) }
         }
     }
 

@@ -1808,7 +1808,7 @@ public nonisolated struct KeysGetParametersForImportResponse: Sendable {
   /// ARN.
   public var keyID: String = String()
 
-  /// Names the wrapping key to ImportKeyMaterial, once, for 24 hours.
+  /// Names the wrapping key to ImportKeyMaterial, for 24 hours.
   public var importToken: Data = Data()
 
   /// SubjectPublicKeyInfo, DER.
@@ -2542,7 +2542,7 @@ public nonisolated struct KeysOfferTransferResponse: Sendable {
 
   public var transferID: String = String()
 
-  /// X25519, 32 bytes, used once, valid for one minute.
+  /// P-256, an uncompressed point of 65 bytes, used once, valid for one minute.
   public var receiverPublicKey: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -1194,7 +1194,7 @@ public enum KeysKeyTransferMethods {
 /// Keys service to keys service, across Regions. Material is wrapped for one fresh key of the
 /// receiver and usable once.
 public protocol KeysKeyTransferHandler: Sendable {
-    /// The receiver makes a one-time X25519 key for this transfer and states the terms.
+    /// The receiver makes a one-time P-256 key for this transfer and states the terms.
     func offerTransfer(
         _ request: KeysOfferTransferRequest, context: ServerContext
     ) async throws -> KeysOfferTransferResponse
@@ -1254,7 +1254,7 @@ public struct KeysKeyTransferClient: Sendable {
 
     public init(_ channel: any CallChannel) { self.channel = channel }
 
-    /// The receiver makes a one-time X25519 key for this transfer and states the terms.
+    /// The receiver makes a one-time P-256 key for this transfer and states the terms.
     public func offerTransfer(
         _ request: KeysOfferTransferRequest, options: CallOptions = .standard
     ) async throws -> KeysOfferTransferResponse {
