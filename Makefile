@@ -9,7 +9,8 @@ help:
 	@echo "make screenshots  pictures of the pages in headless Chromium (needs a Region that is up)"
 	@echo "make generate     regenerate Sources/Contracts from Protos"
 	@echo "make bench        what is fast and what is not, into bench.json (ROWS='rpc.*' measures some)"
-	@echo "make interop, make chaos: what is tried so far"
+	@echo "make interop: what is tried so far"
+	@echo "make chaos        simulated Regions under faults, then real ones (SEED=1 MINUTES=5)"
 
 setup:
 	@Scripts/setup
@@ -48,6 +49,7 @@ interop: build
 	@ONESHOT=1 ROWS=M8,M14,M17 .venv/bin/python -m Scripts.demo
 
 chaos: build
+	@Scripts/simulate
 	@.venv/bin/python -m Scripts.stress
 	@Scripts/fuzz
 	@ONESHOT=1 ROWS=M1,M11,M12 .venv/bin/python -m Scripts.demo

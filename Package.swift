@@ -160,8 +160,12 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ReplicationLog",
-            dependencies: ["Contracts", collections, grdb, logging, protobuf, swiftCrypto],
+            dependencies: [
+                "Contracts", "CPostgreSQL", collections, grdb, logging, protobuf, swiftCrypto,
+            ],
             swiftSettings: strict),
+        .systemLibrary(
+            name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "AccessPolicy", swiftSettings: strict),
         .target(name: "SAML", dependencies: ["XMLSignature", logging], swiftSettings: strict),
         .target(name: "SCIM", swiftSettings: strict),
@@ -250,8 +254,19 @@ let package = Package(
         .testTarget(name: "SCIMTests", dependencies: ["SCIM"], swiftSettings: strict),
         .testTarget(
             name: "ReplicationLogTests",
-            dependencies: ["ReplicationLog", "Contracts", grdb, protobuf],
+            dependencies: ["ReplicationLog", "Simulation", "Contracts", grdb, protobuf],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
+        // The log and its replication under a virtual clock, network and disk.
+        .target(
+            name: "Simulation",
+            dependencies: ["ReplicatedState", "ReplicationLog", "Contracts", protobuf],
+            path: "Tests/Simulation",
             swiftSettings: strict),
+        .executableTarget(
+            name: "portolan-simulation", dependencies: ["Simulation", argumentParser],
+            path: "Tests/SimulationRunner", swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
         .testTarget(
             name: "KeyServiceTests",
             dependencies: [

@@ -15,7 +15,7 @@ SERVICES = {"DirectoryService", "PermissionService", "KeyService", "CoordinatorS
             "PortalService"}
 # The layers, lowest first: a target may import targets of lower layers only.
 LAYERS = [
-    {"COpenSSL", "CXMLSecurity", "CZlib"},
+    {"COpenSSL", "CXMLSecurity", "CZlib", "CPostgreSQL"},
     {"CXMLSignature", "Cryptography", "AccessPolicy", "SCIM", "RPC"},
     {"XMLSignature", "Contracts"},
     {"SAML", "ReplicationLog", "ServiceKit"},
@@ -29,6 +29,7 @@ OWNED = {
     "COpenSSL": {"Cryptography"},
     "CXMLSecurity": {"CXMLSignature"},
     "CZlib": {"RPC"},
+    "CPostgreSQL": {"ReplicationLog"},
     "CXMLSignature": {"XMLSignature"},
     "XMLSignature": {"SAML"},
     "Hummingbird": {"PortalService"},

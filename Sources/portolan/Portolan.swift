@@ -21,6 +21,7 @@ struct Portolan: AsyncParsableCommand {
                 name: "Running a Region",
                 subcommands: [
                     PKICommand.self, ServeCommand.self, HealthCommand.self, RPCCommand.self,
+                    LogCommand.self,
                 ]),
             CommandGroup(
                 name: "The instance and its Regions",

@@ -76,6 +76,58 @@ struct ConfigurationFileTests {
         #expect(read.withLock { $0 } == ["a:1", "[::1]:2"])
     }
 
+    private func load(_ text: String) async throws -> RegionConfiguration {
+        let path = NSTemporaryDirectory() + "portolan-engine-\(UUID().uuidString).json"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return try await ConfigurationFile.load(path)
+    }
+
+    @Test("the engine is all that has to be named to keep the log in PostgreSQL")
+    func engine() async throws {
+        let plain = try await load(complete)
+        #expect(plain.logStorage.name == "sqlite")
+        let text = complete.replacing("\"pki\"", with: "\"engine\": \"postgresql\", \"pki\"")
+        guard case .postgreSQL(let server) = try await load(text).logStorage else {
+            Issue.record("the engine is not PostgreSQL")
+            return
+        }
+        #expect(server.hosts == ["localhost"])
+        #expect(server.schema == "portolan_eu_central_1")
+        #expect(server.sslMode == "verify-full")
+        #expect(server.password == nil)
+    }
+
+    @Test("the database's password comes from a file and is shown nowhere")
+    func password() async throws {
+        let path = NSTemporaryDirectory() + "portolan-password-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("hidden word\n".utf8).write(to: URL(fileURLWithPath: path))
+        let text = complete.replacing(
+            "\"pki\"", with: "\"postgresql\": {\"passwordFile\": \"\(path)\"}, \"pki\"")
+        let server = try #require(try await load(text).postgreSQL)
+        #expect(server.password == "hidden word")
+        #expect(!"\(server)".contains("hidden"))
+    }
+
+    @Test(
+        "a wrong engine or database setting is refused, naming its key",
+        arguments: [
+            ("\"engine\": \"mysql\"", "engine"),
+            ("\"postgresql\": {\"schema\": \"Robert'); --\"}", "postgresql.schema"),
+            ("\"postgresql\": {\"sslMode\": \"maybe\"}", "postgresql.sslMode"),
+            ("\"postgresql\": {\"port\": 70000}", "postgresql.port"),
+            ("\"postgresql\": {\"passwordFile\": \"/nonexistent\"}", "postgresql.passwordFile"),
+        ])
+    func wrongEngine(setting: String, key: String) async throws {
+        let text = complete.replacing("\"pki\"", with: setting + ", \"pki\"")
+        let failure = try await failure("configuration", text) {
+            _ = try await ConfigurationFile.load($0)
+        }
+        #expect(failure.message.contains(key))
+        #expect(failure.exitCode == 78)
+    }
+
     @Test("a context that lacks something names it")
     func context() async throws {
         let missing = try await failure("context", nil) { _ = try OperatorContext.load($0) }

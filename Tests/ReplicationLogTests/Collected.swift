@@ -8,3 +8,14 @@ final class Collected: Sendable {
 
     var values: [UInt64] { storage.withLock { $0 } }
 }
+
+/// A value that concurrent tasks share.
+final class Shared<Value: Sendable>: Sendable {
+    private let value: Mutex<Value>
+
+    init(_ value: Value) { self.value = Mutex(value) }
+
+    func withLock<R: Sendable>(_ body: @Sendable (inout Value) -> R) -> R {
+        value.withLock { body(&$0) }
+    }
+}

@@ -1,24 +1,33 @@
 import Contracts
 import Foundation
 import ReplicationLog
+import Simulation
 import SwiftProtobuf
 
-/// The engines that the conformance suite runs on.
+/// The engines that the conformance suite runs on: all that this machine has.
 enum EngineKind: String, CaseIterable, Sendable, CustomStringConvertible {
-    case sqlite
+    case sqlite, postgresql
+    /// The storage of the simulation, which has to keep the same promises.
+    case memory
+
+    static let allCases: [EngineKind] =
+        PostgreSQLServer.isInstalled ? [.sqlite, .postgresql, .memory] : [.sqlite, .memory]
 
     var description: String { rawValue }
 }
 
-/// A directory for one test, and the engine in it. Removed at the end.
+/// A place for one test's log, and the engine in it. Removed at the end.
 final class EngineFixture: Sendable {
     let kind: EngineKind
     let directory: URL
+    let schema: String
+    private let memory = MemoryLogEngine.Storage()
 
     init(_ kind: EngineKind) throws {
         self.kind = kind
-        directory = FileManager.default.temporaryDirectory
-            .appending(path: "portolan-log-\(UUID().uuidString)")
+        let name = UUID().uuidString
+        directory = FileManager.default.temporaryDirectory.appending(path: "portolan-log-\(name)")
+        schema = "t_" + name.lowercased().replacingOccurrences(of: "-", with: "")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     }
 
@@ -30,7 +39,16 @@ final class EngineFixture: Sendable {
     func open(_ region: String = Sample.primary) throws -> any LogEngine {
         switch kind {
         case .sqlite: try SQLiteLogEngine(path: path, region: region)
+        case .postgresql: try openPostgreSQL(region)
+        case .memory: try MemoryLogEngine(memory, region: region)
         }
+    }
+
+    func openPostgreSQL(_ region: String = Sample.primary) throws -> PostgreSQLLogEngine {
+        guard let server = PostgreSQLServer.shared else {
+            throw PostgreSQLServer.Failure(step: "start")
+        }
+        return try PostgreSQLLogEngine(server.settings(schema: schema), region: region)
     }
 
     /// An engine that is primary of the sample log.

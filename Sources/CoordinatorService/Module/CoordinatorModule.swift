@@ -10,7 +10,7 @@ package struct CoordinatorModule: ServiceModule {
     private let coordinator: Coordinator
     package let methods: MethodTable
 
-    /// Opens the log in the data directory, making it when there is none.
+    /// Opens the log where the settings say, making it when there is none.
     ///
     /// `channels` reaches the keys service of this Region and the coordinators of others; `now` is
     /// the wall clock in microseconds since 1970. Throws `LogError`.
@@ -18,11 +18,7 @@ package struct CoordinatorModule: ServiceModule {
         settings: CoordinatorSettings, channels: any ServiceChannels, logger: Logger,
         now: @escaping @Sendable () -> Int64 = CoordinatorModule.wallClock
     ) async throws {
-        try? FileManager.default.createDirectory(
-            atPath: settings.dataDirectory, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
-        let engine = try SQLiteLogEngine(
-            path: settings.dataDirectory + "/log.sqlite", region: settings.region)
+        let engine = try LogStore(settings).open()
         try await self.init(
             settings: settings, engine: engine, channels: channels, logger: logger, now: now)
     }
@@ -51,11 +47,32 @@ package struct CoordinatorModule: ServiceModule {
     package var readiness: Readiness { .ready }
 
     package func run() async throws {
+        while true {
+            try await whenLeading(true)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await work() }
+                group.addTask { try await whenLeading(false) }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        }
+    }
+
+    /// Waits until this process leads among the coordinators of the Region, or does not any more.
+    private func whenLeading(_ isWanted: Bool) async throws {
+        while coordinator.engine.leads != isWanted {
+            try await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    private func work() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await SubscriptionSupervisor(coordinator: coordinator).run() }
             group.addTask { try await Canary(coordinator: coordinator).run() }
             group.addTask { try await Maintenance(coordinator: coordinator).run() }
             group.addTask { try await DigestGuard(coordinator: coordinator).run() }
+            group.addTask { try await StorageGuard(coordinator: coordinator).run() }
+            group.addTask { try await RestoreProof(coordinator: coordinator).run() }
             group.addTask { try await RegionWorkflow(coordinator: coordinator).run() }
             group.addTask { try await EncryptionUpdate(coordinator: coordinator).run() }
         }

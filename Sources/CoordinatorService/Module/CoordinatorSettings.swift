@@ -17,6 +17,8 @@ package struct CoordinatorSettings: Sendable {
     /// Regions that may be added.
     package var availableRegions: [String]
     package var tombstoneHorizon: Duration
+    /// The engine of the log.
+    package var storage: LogStorage = .sqlite
     /// Regions in all, the primary included.
     package var regionsMax = 6
     /// Identity sources whose instances may be replicated; the announcement's rule by default.
@@ -33,6 +35,7 @@ package struct CoordinatorSettings: Sendable {
         peers = configuration.peers
         availableRegions = configuration.availableRegions
         tombstoneHorizon = configuration.tombstoneHorizon
+        storage = configuration.logStorage
     }
 
     package init(
@@ -67,6 +70,9 @@ package struct CoordinatorTimings: Sendable {
     package var maintenance = Duration.seconds(10)
     /// Between two comparisons of this Region's copies with their writers'.
     package var verification = Duration.seconds(60)
+    /// Between two readings of the whole log, and between two steps of one.
+    package var scrub = Duration.seconds(3_600)
+    package var scrubPause = Duration.milliseconds(50)
     /// A workflow without progress for so long fails.
     package var workflowStallMax = Duration.seconds(120)
     /// Data keys must name a new KMS key within this time.

@@ -1,18 +1,20 @@
-import Contracts
+package import Contracts
 
 /// Where a replica stands in one stream.
-struct StreamProgress: Sendable {
-    var epoch: UInt64 = 0
+package struct StreamProgress: Sendable {
+    package var epoch: UInt64 = 0
     /// Everything up to here has been applied.
-    var sequence: UInt64 = 0
+    package var sequence: UInt64 = 0
     /// The last entry of this replica's domain in the stream.
-    var domainSequence: UInt64 = 0
+    package var domainSequence: UInt64 = 0
 
-    func covers(_ position: LogPosition) -> Bool {
+    package init() {}
+
+    package func covers(_ position: LogPosition) -> Bool {
         (epoch, sequence) >= (position.epoch, position.sequence)
     }
 
-    mutating func advance(epoch: UInt64, sequence: UInt64) {
+    package mutating func advance(epoch: UInt64, sequence: UInt64) {
         if (epoch, sequence) > (self.epoch, self.sequence) {
             self.epoch = epoch
             self.sequence = sequence
@@ -21,18 +23,20 @@ struct StreamProgress: Sendable {
 }
 
 /// What a replica holds, always under its lock.
-struct ReplicaCore<State: DomainState> {
-    var status = ReplicaStatus.loading(applied: 0, total: 0)
-    var state = State()
-    var progress: [String: StreamProgress] = [:]
+package struct ReplicaCore<State: DomainState> {
+    package var status = ReplicaStatus.loading(applied: 0, total: 0)
+    package var state = State()
+    package var progress: [String: StreamProgress] = [:]
     /// The log that `progress` speaks of; empty before the first.
-    var logID = ""
+    package var logID = ""
     /// Counts the times that everything was dropped.
-    var generation: UInt64 = 0
-    var entriesApplied: UInt64 = 0
-    var entriesTotal: UInt64 = 0
+    package var generation: UInt64 = 0
+    package var entriesApplied: UInt64 = 0
+    package var entriesTotal: UInt64 = 0
 
-    mutating func drop() {
+    package init() {}
+
+    package mutating func drop() {
         state = State()
         progress = [:]
         logID = ""
@@ -42,7 +46,7 @@ struct ReplicaCore<State: DomainState> {
     }
 
     /// Applies whole commits of one stream; changes up to where it stands already are skipped.
-    mutating func apply(_ changes: ArraySlice<SequencedChange>) {
+    package mutating func apply(_ changes: ArraySlice<SequencedChange>) {
         guard let stream = changes.first?.change.stream else { return }
         var progress = self.progress[stream] ?? StreamProgress()
         for change in changes where change.sequence > progress.sequence {
@@ -57,13 +61,13 @@ struct ReplicaCore<State: DomainState> {
         }
     }
 
-    mutating func advance(to position: LogPosition) {
+    package mutating func advance(to position: LogPosition) {
         var progress = self.progress[position.stream] ?? StreamProgress()
         progress.advance(epoch: position.epoch, sequence: position.sequence)
         self.progress[position.stream] = progress
     }
 
-    var positions: [LogPosition] {
+    package var positions: [LogPosition] {
         progress.map { stream, progress in
             var position = LogPosition()
             position.stream = stream
@@ -75,11 +79,18 @@ struct ReplicaCore<State: DomainState> {
 }
 
 /// A change with its place in the stream. Data key records have their place but are not applied.
-struct SequencedChange: Sendable {
-    let sequence: UInt64
-    let epoch: UInt64
-    let commit: UInt64
-    let change: DomainChange
+package struct SequencedChange: Sendable {
+    package let sequence: UInt64
+    package let epoch: UInt64
+    package let commit: UInt64
+    package let change: DomainChange
+
+    package init(sequence: UInt64, epoch: UInt64, commit: UInt64, change: DomainChange) {
+        self.sequence = sequence
+        self.epoch = epoch
+        self.commit = commit
+        self.change = change
+    }
 
     var isDataKey: Bool { change.key.utf8.starts(with: HeldDataKey.keyPrefix.utf8) }
 }

@@ -13,6 +13,16 @@ package enum AppendRules {
     package static let domainBytesMax = 64
     package static let requestIDBytesMax = 64
 
+    /// Checks the form of an append: what can be checked without the state.
+    package static func check(_ command: AppendCommand) throws(LogError) {
+        try check(command.records, domain: command.domain)
+        guard command.events.count <= eventsMax,
+            command.requestID.utf8.count <= requestIDBytesMax
+        else {
+            throw LogError(.invalidRecord, "The append has too many events or a long request ID.")
+        }
+    }
+
     /// Checks what can be checked without the state.
     ///
     /// Throws: `invalidRecord`, naming the position of the record in the append.

@@ -1,3 +1,5 @@
+package import Contracts
+
 /// Why the log refused or could not do something.
 package struct LogError: Error, Sendable {
     /// Stable; cross the wire as the reason.
@@ -40,20 +42,34 @@ package struct LogError: Error, Sendable {
     package let domainSequence: UInt64?
     /// With `notPrimary`: who is.
     package let primaryRegion: String?
+    /// With `checksumMismatch` of what lies in storage: the stream that is damaged.
+    package let damagedStream: StreamName?
     package let cause: (any Error)?
 
     package init(
         _ code: Code, _ message: String, domainSequence: UInt64? = nil,
-        primaryRegion: String? = nil, cause: (any Error)? = nil
+        primaryRegion: String? = nil, damagedStream: StreamName? = nil,
+        cause: (any Error)? = nil
     ) {
         self.code = code
         self.message = message
         self.domainSequence = domainSequence
         self.primaryRegion = primaryRegion
+        self.damagedStream = damagedStream
         self.cause = cause
     }
 }
 
 extension LogError: CustomStringConvertible {
     package var description: String { "\(code.rawValue): \(message)" }
+}
+
+extension LogError {
+    /// An entry in storage is not what was written.
+    package static func damaged(_ entry: LogEntry, in stream: StreamName) -> LogError {
+        LogError(
+            .checksumMismatch,
+            "Entry \(entry.sequence) of \(stream) is not what was written: the storage is damaged.",
+            damagedStream: stream)
+    }
 }

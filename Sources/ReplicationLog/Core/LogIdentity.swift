@@ -11,6 +11,9 @@ package struct LogIdentity: Hashable, Sendable {
     /// False while a returning Region has not got back the whole of its own regional stream: it
     /// must not write there before, or a sequence would be given twice.
     package var mayWriteOwnStream: Bool
+    /// Set by a restore from a backup: others may have seen more. Nothing is written here until that
+    /// has been ruled out, or caught up with.
+    package var isRestored = false
 
     package init(
         logID: String, region: String, primaryRegion: String, epoch: UInt64,

@@ -31,6 +31,12 @@ package struct WriteGate: Sendable {
                         + "\(identity.primaryRegion).",
                     primaryRegion: identity.primaryRegion)
             }
+            guard !identity.isRestored else {
+                throw LogError(
+                    .regionNotEnabled,
+                    "The Region \(region) was restored from a backup and has not yet ruled out that "
+                        + "other Regions have seen more: portolan status says what is missing.")
+            }
             return identity.epoch
         }
         guard owner == region else {

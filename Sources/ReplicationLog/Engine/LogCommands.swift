@@ -57,6 +57,20 @@ package struct ReadQuery: Sendable {
         self.entriesMax = entriesMax
         self.bytesMax = bytesMax
     }
+
+    /// Whether a reader that stands there can be served by a stream that stands here.
+    package func checkStanding(head: UInt64, purged: UInt64) throws(LogError) {
+        guard after <= head else {
+            throw LogError(
+                .logMismatch,
+                "\(stream) stands at \(head) here, before the reader at \(after).")
+        }
+        guard after == 0 || after >= purged else {
+            throw LogError(
+                .positionExpired,
+                "Deletions after \(after) in \(stream) are no longer kept: copy again.")
+        }
+    }
 }
 
 /// Entries read, and where they lead.

@@ -10,6 +10,11 @@ package protocol LogEngine: Sendable {
     /// The newest committed state. Costs no storage access.
     var state: LogState { get }
 
+    /// Whether this process does the work beside the calls (copying from other Regions, canaries,
+    /// compaction): of several over one database one does. A hint that spares work; nothing is wrong
+    /// if two believe it for a moment.
+    var leads: Bool { get }
+
     /// Called in the order of commits, after each commit that changed the log (not the trail alone)
     /// and before its writers are answered; entries may be none when only a position moved. Must not block. Set once, before the first write.
     func setCommitObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void)
@@ -65,6 +70,18 @@ package protocol LogEngine: Sendable {
     /// Recomputes the hash chain of the trail.
     func verifyTrail() async throws -> TrailVerdict
 
+    /// Everything the log holds at one moment, or what has come since an earlier export, in parts: a
+    /// header, then entries stream by stream in order, then events. Others go on writing meanwhile.
+    /// `time` is the wall clock. What `take` throws ends it.
+    func export(
+        after point: ExportPoint, at time: Int64,
+        _ take: @escaping @Sendable (BackupPart) throws -> Void
+    ) async throws
+
     /// Waits for what is being written and closes the storage; later calls throw `closed`.
     func close() async
+}
+
+extension LogEngine {
+    package var leads: Bool { true }
 }

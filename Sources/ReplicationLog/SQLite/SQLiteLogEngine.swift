@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Writes that wait while a transaction is on its way to the disk share the next one. Reads run
 /// beside the writer on snapshots. The process that opens the database owns it.
-package final class SQLiteLogEngine: LogEngine {
+package final class SQLiteLogEngine: TransactionalLogEngine {
     let pool: DatabasePool
     let region: String
     private let published: Mutex<Published>
@@ -20,13 +20,14 @@ package final class SQLiteLogEngine: LogEngine {
         var chain: TrailChain
     }
 
-    /// Opens the log of a Region, making it when there is none.
+    /// Opens the log of a Region, making it when there is none. With `isReadOnly` it must be there,
+    /// and another process may go on writing to it.
     ///
     /// Throws: `storageFull`, `storageReadOnly`, `storageFailed`; `logMismatch` when the file
     /// belongs to another Region.
-    package init(path: String, region: String) throws {
+    package init(path: String, region: String, isReadOnly: Bool = false) throws {
         do {
-            pool = try Self.open(path)
+            pool = try Self.open(path, isReadOnly: isReadOnly)
             self.region = region
             let loaded = try pool.read { db in
                 let state = try Self.loadState(db, region: region)
@@ -41,8 +42,9 @@ package final class SQLiteLogEngine: LogEngine {
         }
     }
 
-    private static func open(_ path: String) throws -> DatabasePool {
+    private static func open(_ path: String, isReadOnly: Bool) throws -> DatabasePool {
         var configuration = Configuration()
+        configuration.readonly = isReadOnly
         configuration.maximumReaderCount = 4
         configuration.busyMode = .timeout(5)
         configuration.label = "log"
@@ -51,6 +53,7 @@ package final class SQLiteLogEngine: LogEngine {
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
+        if isReadOnly { return pool }
         try pool.writeWithoutTransaction { db in
             // GRDB sets NORMAL for WAL; an acknowledged append must be on disk.
             try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -78,16 +81,11 @@ package final class SQLiteLogEngine: LogEngine {
         try? pool.close()
     }
 
-    func remembered(_ requestID: String) -> AppendOutcome? {
-        requests.withLock { $0[requestID] }
-    }
-
     // MARK: - The writer
 
-    /// Runs `body` on the writer, in a transaction shared with whatever else waits. The result is
-    /// durable when this returns.
-    func write<R: Sendable>(
-        weight: Int, _ body: @escaping @Sendable (SQLiteTransaction) throws -> R
+    package func write<R: Sendable>(
+        weight: Int, stream: StreamName?, domain: String, keys: [String],
+        _ body: @escaping @Sendable (LogTransaction) throws -> R
     ) async throws -> R {
         try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<R, any Error>) in
@@ -126,14 +124,15 @@ package final class SQLiteLogEngine: LogEngine {
     private func run(_ group: [WriteOperation], _ db: Database) {
         var completions: [@Sendable () -> Void] = []
         completions.reserveCapacity(group.count)
-        let transaction: SQLiteTransaction
+        let transaction: LogTransaction
         do {
             let before = published.withLock { $0 }
-            transaction = try SQLiteTransaction(db: db, state: before.state, chain: before.chain)
+            transaction = LogTransaction(
+                tables: try SQLiteTables(db, region: region), state: before.state,
+                chain: before.chain
+            ) { id in self.requests.withLock { $0[id] } }
             try db.inTransaction(.immediate) {
-                for operation in group {
-                    completions.append(try Self.perform(operation, transaction))
-                }
+                for operation in group { completions.append(try operation.run(transaction)) }
                 try transaction.finish()
                 return .commit
             }
@@ -150,27 +149,11 @@ package final class SQLiteLogEngine: LogEngine {
         for completion in completions { completion() }
     }
 
-    private static func perform(
-        _ operation: WriteOperation, _ transaction: SQLiteTransaction
-    ) throws -> @Sendable () -> Void {
-        let writesBefore = transaction.writes
-        do {
-            return try operation.perform(transaction)
-        } catch let refusal as LogError where transaction.writes == writesBefore {
-            return { operation.fail(refusal) }
-        }
-    }
-
-    private func publish(_ transaction: SQLiteTransaction) {
+    private func publish(_ transaction: LogTransaction) {
         published.withLock {
             $0 = Published(state: transaction.state, chain: transaction.chain)
         }
-        if transaction.forgetsRequests || !transaction.requests.isEmpty {
-            requests.withLock { memory in
-                if transaction.forgetsRequests { memory.forgetAll() }
-                for (id, outcome) in transaction.requests { memory.remember(outcome, for: id) }
-            }
-        }
+        requests.withLock { $0.take(transaction) }
         guard transaction.changesLog else { return }
         observer.withLock { $0 }?(transaction.stored, transaction.state)
     }

@@ -24,32 +24,17 @@ extension SQLiteLogEngine {
         var head = LogPosition()
         head.stream = query.stream.text
         guard let row else {
-            try checkStanding(query, head: 0, purged: 0)
+            try query.checkStanding(head: 0, purged: 0)
             return ReadResult(entries: [], through: head, isAtHead: true, compactedThrough: 0)
         }
         head.epoch = UInt64(row["head_epoch"] as Int64)
         head.sequence = UInt64(row["head"] as Int64)
-        try checkStanding(
-            query, head: head.sequence, purged: UInt64(row["purged_through"] as Int64))
+        try query.checkStanding(
+            head: head.sequence, purged: UInt64(row["purged_through"] as Int64))
         let batch = try readEntries(query, stream: row["id"], head: head.sequence, db)
         return ReadResult(
             entries: batch.entries, through: batch.through(head: head), isAtHead: !batch.isFull,
             compactedThrough: UInt64(row["compacted_through"] as Int64))
-    }
-
-    private static func checkStanding(
-        _ query: ReadQuery, head: UInt64, purged: UInt64
-    ) throws(LogError) {
-        guard query.after <= head else {
-            throw LogError(
-                .logMismatch,
-                "\(query.stream) stands at \(head) here, before the reader at \(query.after).")
-        }
-        guard query.after == 0 || query.after >= purged else {
-            throw LogError(
-                .positionExpired,
-                "Deletions after \(query.after) in \(query.stream) are no longer kept: copy again.")
-        }
     }
 
     private static func readEntries(
@@ -76,7 +61,7 @@ extension SQLiteLogEngine {
         let rows = try Row.fetchCursor(statement)
         var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
         while let row = try rows.next() {
-            guard batch.add(try entry(row, stream: query.stream.text, names)) else { break }
+            guard batch.add(try entry(row, stream: query.stream, names)) else { break }
         }
         return batch
     }
@@ -89,11 +74,11 @@ extension SQLiteLogEngine {
         return names
     }
 
-    private static func entry(
-        _ row: Row, stream: String, _ names: [Int64: String]
+    static func entry(
+        _ row: Row, stream: StreamName, _ names: [Int64: String]
     ) throws -> LogEntry {
         var entry = LogEntry()
-        entry.stream = stream
+        entry.stream = stream.text
         entry.sequence = EntryID.sequence(of: row[0])
         entry.epoch = UInt64(row[1] as Int64)
         entry.commit = UInt64(row[2] as Int64)
@@ -104,12 +89,7 @@ extension SQLiteLogEngine {
         entry.value = row[7]
         entry.checksum = UInt64(bitPattern: row[8] as Int64)
         entry.writtenAtUs = row[9]
-        guard entry.isIntact else {
-            throw LogError(
-                .checksumMismatch,
-                "Entry \(entry.sequence) of \(stream) is not what was written: the storage is "
-                    + "damaged.")
-        }
+        guard entry.isIntact else { throw LogError.damaged(entry, in: stream) }
         return entry
     }
 
@@ -135,7 +115,22 @@ extension SQLiteLogEngine {
                     ORDER BY n.key
                     """,
                 arguments: [row["id"] as Int64, keyPrefix, keyPrefix + "\u{10FFFF}"])
-            return try rows.map { try Self.entry($0, stream: stream.text, names) }
+            return try rows.map { try Self.entry($0, stream: stream, names) }
         }
+    }
+
+    package func acknowledged() async throws -> [String: [StreamName: UInt64]] {
+        try await read { try Self.acknowledged($0) }
+    }
+
+    static func acknowledged(_ db: Database) throws -> [String: [StreamName: UInt64]] {
+        var positions: [String: [StreamName: UInt64]] = [:]
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT region, stream, sequence FROM acknowledgements")
+        for row in rows {
+            guard let stream = StreamName(row["stream"] as String) else { continue }
+            positions[row["region"], default: [:]][stream] = UInt64(row["sequence"] as Int64)
+        }
+        return positions
     }
 }

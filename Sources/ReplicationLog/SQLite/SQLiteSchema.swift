@@ -52,17 +52,3 @@ enum SQLiteSchema {
             id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL, hash BLOB NOT NULL);
         """
 }
-
-/// Places entries of all streams on one number line.
-enum EntryID {
-    static func make(stream: Int64, sequence: UInt64) -> Int64 {
-        stream << 47 | Int64(sequence)
-    }
-
-    static func sequence(of id: Int64) -> UInt64 { UInt64(id & (1 << 47 - 1)) }
-
-    /// All entries of a stream after a sequence.
-    static func range(stream: Int64, after sequence: UInt64) -> ClosedRange<Int64> {
-        make(stream: stream, sequence: sequence) + 1...((stream + 1) << 47 - 1)
-    }
-}

@@ -45,33 +45,7 @@ extension SQLiteLogEngine {
         for row in try Row.fetchAll(db, sql: "SELECT key, value FROM metadata") {
             values[row["key"]] = row["value"]
         }
-        if let held = values["region"], held != region {
-            throw LogError(
-                .logMismatch,
-                "This data directory belongs to the Region \(held), not to \(region).")
-        }
-        guard let logID = values["log_id"], let primary = values["primary_region"],
-            let epoch = values["epoch"].flatMap(UInt64.init)
-        else { return nil }
-        return LogIdentity(
-            logID: logID, region: region, primaryRegion: primary, epoch: epoch,
-            mayWriteOwnStream: values["may_write_own_stream"] == "yes")
-    }
-
-    /// Replaces the identity in the tables; the Region's name stays.
-    static func save(_ identity: LogIdentity?, region: String, _ db: Database) throws {
-        try db.execute(sql: "DELETE FROM metadata")
-        var values = ["region": region]
-        if let identity {
-            values["log_id"] = identity.logID
-            values["primary_region"] = identity.primaryRegion
-            values["epoch"] = String(identity.epoch)
-            values["may_write_own_stream"] = identity.mayWriteOwnStream ? "yes" : "no"
-        }
-        for (key, value) in values {
-            try db.execute(
-                sql: "INSERT INTO metadata (key, value) VALUES (?, ?)", arguments: [key, value])
-        }
+        return try IdentityFields.identity(values, region: region)
     }
 
     static func loadChain(_ db: Database) throws -> TrailChain {
@@ -94,21 +68,12 @@ extension SQLiteLogEngine {
                     SELECT id, epoch, last, request, written_at FROM entries
                     WHERE id > ? AND id <= ? ORDER BY id
                     """, arguments: [oldest, newest])
-            var first: (commit: Int64, sequence: UInt64) = (0, 0)
+            var found = RequestFinder(stream: stream.name)
             while let row = try rows.next() {
-                let sequence = EntryID.sequence(of: row["id"])
-                let commit: Int64 = row["last"]
-                if first.commit != commit { first = (commit, sequence) }
-                guard let request = row["request"] as String? else { continue }
-                let position = LogPosition.with {
-                    $0.stream = stream.name.text
-                    $0.epoch = UInt64(row["epoch"] as Int64)
-                    $0.sequence = UInt64(commit)
-                }
-                memory.remember(
-                    AppendOutcome(
-                        position: position, firstSequence: first.sequence,
-                        writtenAtMicroseconds: row["written_at"]), for: request)
+                found.take(
+                    sequence: EntryID.sequence(of: row["id"]),
+                    epoch: UInt64(row["epoch"] as Int64), commit: UInt64(row["last"] as Int64),
+                    request: row["request"], writtenAt: row["written_at"], into: &memory)
             }
         }
         return memory

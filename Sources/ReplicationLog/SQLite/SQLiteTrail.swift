@@ -4,37 +4,6 @@ import GRDB
 import SwiftProtobuf
 
 extension SQLiteLogEngine {
-    package func record(_ events: [TrailDraft]) async throws {
-        let weight = events.reduce(64) { $0 + 2 * $1.cloudTrailJSON.utf8.count + 256 }
-        try await write(weight: weight) { transaction in
-            try self.record(events, transaction)
-        }
-    }
-
-    /// Adds events to the chain inside a transaction.
-    func record(_ events: [TrailDraft], _ transaction: SQLiteTransaction) throws {
-        guard !events.isEmpty else { return }
-        transaction.noteWrite()
-        let insert = try transaction.db.cachedStatement(
-            sql: "INSERT INTO trail VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        for draft in events {
-            transaction.chain.append(draft.cloudTrailJSON)
-            let event: Data = try draft.event.serializedData()
-            insert.setUncheckedArguments([
-                Int64(transaction.chain.sequence), draft.eventID, draft.eventTimeMicroseconds,
-                draft.event.eventName, draft.event.eventSource, draft.event.actor.userName,
-                draft.event.readOnly,
-                draft.event.resources.map(\.arn).joined(separator: "\n"), event,
-                draft.cloudTrailJSON, transaction.chain.hash,
-            ])
-            try insert.execute()
-        }
-        let head = try transaction.db.cachedStatement(
-            sql: "INSERT OR REPLACE INTO trail_head VALUES (1, ?, ?)")
-        try head.execute(
-            arguments: [Int64(transaction.chain.sequence), transaction.chain.hash])
-    }
-
     package func lookUp(_ query: TrailQuery) async throws -> [TrailRecordedEvent] {
         let region = region
         return try await read { db in
@@ -85,7 +54,7 @@ extension SQLiteLogEngine {
         }
     }
 
-    private static func recorded(
+    static func recorded(
         _ rows: [Row], region: String, _ db: Database
     ) throws -> [TrailRecordedEvent] {
         let previous = try db.cachedStatement(sql: "SELECT hash FROM trail WHERE sequence = ?")

@@ -34,6 +34,8 @@ extension RegionConfiguration {
         guard accountID.count == 12, accountID.allSatisfy(\.isASCIIDigit) else {
             throw ConfigurationError(key: "accountID", problem: "needs 12 digits")
         }
+        let server = try LogStorageLoader.server(
+            config.scoped(to: "postgresql"), region: region)
         return RegionConfiguration(
             region: region, trustDomain: try required(config, "trustDomain"),
             accountID: accountID, keyCustody: try KeyCustody(config),
@@ -50,7 +52,9 @@ extension RegionConfiguration {
             dataKeyHold: try seconds(config, "dataKeyHoldSeconds", 1...3_600, default: 300),
             tombstoneHorizon: try seconds(
                 config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400),
-            recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false))
+            recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false),
+            logStorage: try LogStorageLoader.read(config, server),
+            postgreSQL: server)
     }
 
     /// `([a-z]+-){2,3}\d`, at most 32 characters (sso-admin's pattern).

@@ -87,6 +87,10 @@ public struct RegionConfiguration: Sendable {
     /// Whether the trail has an event for each read and each use of a key over the AWS-compatible
     /// APIs. Changes and refusals are recorded in any case.
     public let recordsKeyUse: Bool
+    /// The engine of the coordinator's log.
+    public let logStorage: LogStorage
+    /// How the database server is reached, also while another engine is in use.
+    public let postgreSQL: PostgreSQLServer?
 
     public init(
         region: String, trustDomain: String, accountID: String,
@@ -97,7 +101,8 @@ public struct RegionConfiguration: Sendable {
         operatorRoles: [String: Set<String>] = [:],
         availableRegions: [String] = Self.regionsEnabledByDefault,
         dataKeyHold: Duration = .seconds(300),
-        tombstoneHorizon: Duration = .seconds(90 * 86_400), recordsKeyUse: Bool = false
+        tombstoneHorizon: Duration = .seconds(90 * 86_400), recordsKeyUse: Bool = false,
+        logStorage: LogStorage = .sqlite, postgreSQL: PostgreSQLServer? = nil
     ) {
         self.region = region
         self.trustDomain = trustDomain
@@ -116,6 +121,8 @@ public struct RegionConfiguration: Sendable {
         self.dataKeyHold = dataKeyHold
         self.tombstoneHorizon = tombstoneHorizon
         self.recordsKeyUse = recordsKeyUse
+        self.logStorage = logStorage
+        self.postgreSQL = postgreSQL
     }
 
     /// The 17 commercial Regions that are enabled by default.

@@ -1,4 +1,5 @@
 import Contracts
+import Foundation
 
 /// Draws the progress of an initial copy: in place on a terminal, as lines elsewhere.
 struct ProgressBar {
@@ -12,6 +13,22 @@ struct ProgressBar {
         guard text != last else { return }
         last = text
         Console.progress(terminal.isInteractive ? "\r\u{1B}[K" + text : text + "\n")
+    }
+
+    /// The same for a transfer whose rate is measured here: `since` is when it began.
+    mutating func show(_ name: String, done: UInt64, total: UInt64, since start: Date) {
+        var progress = CoordinatorRegionProgress()
+        progress.entriesCopied = done
+        progress.entriesTotal = max(total, done)
+        let seconds = Date().timeIntervalSince(start)
+        if seconds > 0.2 {
+            progress.entriesPerSecond = Double(done) / seconds
+            let left = Double(progress.entriesTotal - done) / max(progress.entriesPerSecond, 1)
+            progress.remainingMs = Int64(min(left, 1e9) * 1_000)
+        } else {
+            progress.remainingMs = -1
+        }
+        show(name, progress)
     }
 
     /// Ends the line.

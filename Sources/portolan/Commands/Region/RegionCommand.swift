@@ -8,6 +8,7 @@ struct RegionCommand: AsyncParsableCommand {
         commandName: "region", abstract: "Add, remove and compare Regions.",
         subcommands: [
             List.self, Available.self, Add.self, Remove.self, Show.self, Wait.self, Verify.self,
+            Backup.self, Backups.self, Restore.self,
         ])
 
     struct List: AsyncParsableCommand {

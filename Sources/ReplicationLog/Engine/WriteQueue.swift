@@ -6,8 +6,28 @@ struct WriteOperation: Sendable {
     /// Bytes it holds in memory while it waits.
     let weight: Int
     /// Returns what is to be done once the transaction is durable.
-    let perform: @Sendable (SQLiteTransaction) throws -> @Sendable () -> Void
+    let perform: @Sendable (LogTransaction) throws -> @Sendable () -> Void
     let fail: @Sendable (LogError) -> Void
+    /// Keys it will ask the newest entry of, for engines that can fetch them for a whole group.
+    var keys: KeyHint?
+
+    /// Performs it in a transaction. A refusal is the operation's own and leaves the others alone;
+    /// everything else ends the transaction.
+    func run(_ transaction: LogTransaction) throws -> @Sendable () -> Void {
+        let writesBefore = transaction.writes
+        do {
+            return try perform(transaction)
+        } catch let refusal as LogError where transaction.writes == writesBefore {
+            return { fail(refusal) }
+        }
+    }
+}
+
+/// Keys of one domain that an operation is about.
+struct KeyHint: Sendable {
+    let stream: StreamName
+    let domain: String
+    let keys: [String]
 }
 
 /// What waits for the writer. Bounded; a value, so that it can sit in a mutex.

@@ -1,0 +1,102 @@
+package import Contracts
+package import Foundation
+
+/// The tables under a `LogTransaction`: what differs between engines. Used by one writer, inside one
+/// transaction; nothing is there for others before that commits.
+///
+/// Throws: the engine's own error, which the engine maps to `LogError`.
+package protocol LogTables: AnyObject {
+    /// Adds a stream that stands before its first entry. Returns its number.
+    func makeStream(_ name: StreamName) throws -> Int64
+    /// Adds a domain without entries. Returns its number.
+    func makeDomain(_ name: String, stream: Int64) throws -> Int64
+    /// The newest entries of keys, in their order; nil where a key has none.
+    func newest(domain: Int64, keys: [String]) throws -> [NewestEntry?]
+    /// Tells of keys whose newest entries will be asked for, so that they can be fetched together.
+    func prefetch(domain: Int64, keys: [String]) throws
+    /// Stores an entry and makes it the newest of its key.
+    func insert(_ row: EntryRow) throws
+    /// Writes a stream's heads and its domains' digests.
+    func save(_ stream: StreamState) throws
+    func save(_ identity: LogIdentity?) throws
+    /// Removes everything but the trail.
+    func removeEverything() throws
+    /// Removes a stream with all that belongs to it.
+    func remove(_ stream: StreamState) throws
+    func acknowledge(region: String, stream: String, sequence: UInt64, at: Int64) throws
+    func forget(region: String) throws
+    /// Entries superseded by one within the range, oldest first.
+    func superseded(by range: Range<Int64>, limit: Int) throws -> [SupersededEntry]
+    /// Tombstones within the range written before a moment, oldest first.
+    func tombstones(in range: Range<Int64>, before: Int64, limit: Int) throws -> [Int64]
+    func remove(superseded: [SupersededEntry], tombstones: [Int64]) throws
+    /// Adds events to the trail, whose end is then `head`.
+    func insert(_ events: [TrailRow], head: TrailChain) throws
+}
+
+extension LogTables {
+    package func prefetch(domain: Int64, keys: [String]) throws {}
+}
+
+/// An entry to be stored, with what belongs to it in the tables.
+package struct EntryRow {
+    package let id: Int64
+    package let domain: Int64
+    package let entry: LogEntry
+    /// With the last entry of an append: its request ID.
+    package let request: String?
+    /// What it supersedes.
+    package let previous: NewestEntry?
+}
+
+/// The newest entry of a key as it lies in storage: as much of it as the digest needs.
+package struct NewestEntry: Sendable {
+    package let id: Int64
+    package let key: String
+    package let version: UInt64
+    package let tombstone: Bool
+    package let value: Data
+
+    package init(id: Int64, key: String, version: UInt64, tombstone: Bool, value: Data) {
+        self.id = id
+        self.key = key
+        self.version = version
+        self.tombstone = tombstone
+        self.value = value
+    }
+
+    func entry(stream: String, domain: String) -> LogEntry {
+        var entry = LogEntry()
+        entry.stream = stream
+        entry.domain = domain
+        entry.key = key
+        entry.version = version
+        entry.tombstone = tombstone
+        entry.value = value
+        return entry
+    }
+}
+
+/// An entry that a newer one of its key has replaced.
+package struct SupersededEntry: Sendable {
+    package let by: Int64
+    package let id: Int64
+
+    package init(by: Int64, id: Int64) {
+        self.by = by
+        self.id = id
+    }
+}
+
+/// An event with its place in the chain.
+package struct TrailRow: Sendable {
+    package let sequence: UInt64
+    package let draft: TrailDraft
+    package let hash: Data
+
+    package init(sequence: UInt64, draft: TrailDraft, hash: Data) {
+        self.sequence = sequence
+        self.draft = draft
+        self.hash = hash
+    }
+}

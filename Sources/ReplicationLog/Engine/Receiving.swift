@@ -1,0 +1,40 @@
+package import Contracts
+
+extension LogTransaction {
+    /// Stores what is news in a received batch and moves the stream's position with it.
+    package func apply(_ batch: ValidatedBatch) throws -> LogPosition {
+        let news = try batch.news(for: state)
+        let through = batch.batch.through
+        let head = state.streams[batch.stream]?.head ?? 0
+        guard through.sequence > head else { return state.position(of: batch.stream) }
+        return try withStream(batch.stream) { stream in
+            try prefetch(news, in: stream)
+            try store(news, in: &stream)
+            noteWrite()
+            stream.head = through.sequence
+            stream.headEpoch = max(stream.headEpoch, through.epoch)
+            stream.compactedThrough = max(
+                stream.compactedThrough, min(batch.batch.compactedThrough, stream.head))
+            return stream.position
+        }
+    }
+
+    private func prefetch(_ news: ArraySlice<LogEntry>, in stream: StreamState) throws {
+        for (domain, entries) in Dictionary(grouping: news, by: \.domain) {
+            guard let held = stream.domains[domain] else { continue }
+            try tables.prefetch(domain: held.id, keys: entries.map(\.key))
+        }
+    }
+
+    private func store(
+        _ news: ArraySlice<LogEntry>, in stream: inout StreamState
+    ) throws {
+        for entry in news {
+            var domain = try self.domain(entry.domain, in: &stream)
+            let previous = try tables.newest(domain: domain.id, keys: [entry.key])
+            try store(
+                entry, previous: previous[0], request: nil, in: &stream, domain: &domain)
+            stream.domains[entry.domain] = domain
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package import Contracts
+
+/// An engine that runs `LogTransaction`s on its writer: everything that writes is here once.
+package protocol TransactionalLogEngine: LogEngine {
+    /// Runs `body` on the writer, in a transaction that it may share with whatever else waits. The
+    /// result is durable when this returns.
+    ///
+    /// `weight` is the memory it holds while it waits, in bytes; `keys` what it will look up.
+    func write<R: Sendable>(
+        weight: Int, stream: StreamName?, domain: String, keys: [String],
+        _ body: @escaping @Sendable (LogTransaction) throws -> R
+    ) async throws -> R
+}
+
+extension TransactionalLogEngine {
+    func write<R: Sendable>(
+        weight: Int, _ body: @escaping @Sendable (LogTransaction) throws -> R
+    ) async throws -> R {
+        try await write(weight: weight, stream: nil, domain: "", keys: [], body)
+    }
+
+    package func establish(_ identity: LogIdentity) async throws {
+        try await write(weight: 256) { try $0.establish(identity) }
+    }
+
+    package func wipe(events: [TrailDraft]) async throws {
+        try await write(weight: 256 + events.count * 2_048) { try $0.wipe(events: events) }
+    }
+
+    package func append(_ command: AppendCommand) async throws -> AppendOutcome {
+        try AppendRules.check(command)
+        let weight =
+            command.records.reduce(256) { $0 + $1.key.utf8.count + $1.value.count + 64 }
+            + command.events.reduce(0) { $0 + 2 * $1.cloudTrailJSON.utf8.count + 256 }
+        return try await write(
+            weight: weight, stream: command.stream, domain: command.domain,
+            keys: command.records.map(\.key)
+        ) { try $0.append(command) }
+    }
+
+    package func apply(_ batch: ValidatedBatch) async throws -> LogPosition {
+        let weight = batch.batch.entries.reduce(256) { $0 + $1.key.utf8.count + $1.value.count }
+        return try await write(weight: weight) { try $0.apply(batch) }
+    }
+
+    package func drop(_ stream: StreamName) async throws {
+        try await write(weight: 64) { try $0.drop(stream) }
+    }
+
+    package func acknowledge(
+        region: String, positions: [LogPosition], at timeMicroseconds: Int64
+    ) async throws {
+        try await write(weight: 256) {
+            try $0.acknowledge(region: region, positions: positions, at: timeMicroseconds)
+        }
+    }
+
+    package func forget(region: String) async throws {
+        try await write(weight: 64) { try $0.forget(region: region) }
+    }
+
+    package func compact(_ request: CompactionRequest) async throws -> CompactionOutcome {
+        try await write(weight: 64) { try $0.compact(request) }
+    }
+
+    package func record(_ events: [TrailDraft]) async throws {
+        let weight = events.reduce(64) { $0 + 2 * $1.cloudTrailJSON.utf8.count + 256 }
+        try await write(weight: weight) { try $0.record(events) }
+    }
+}

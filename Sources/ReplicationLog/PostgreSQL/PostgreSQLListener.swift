@@ -1,0 +1,75 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// A session that waits for notifications of other coordinators' commits, and holds the lease on the
+/// work that one of them does. Where it cannot be had, it calls regularly all the same.
+final class PostgreSQLListener: Sendable {
+    private let settings: PostgreSQLSettings
+    private let ownName: String
+    private let isStopped = Mutex(false)
+    /// Until when this engine leads, by the clock of this process.
+    private let leadsUntil = Mutex(ContinuousClock.now)
+    private let queue = DispatchQueue(label: "log.postgresql.listener")
+
+    init(_ settings: PostgreSQLSettings, ownName: Data) {
+        self.settings = settings
+        self.ownName = String(decoding: ownName, as: UTF8.self)
+    }
+
+    var leads: Bool { leadsUntil.withLock { .now < $0 } }
+
+    /// Takes or keeps the lease. The server's clock decides; this process believes it for a shorter
+    /// time than the server.
+    private func renew(_ connection: PostgreSQLConnection) throws {
+        let asked = ContinuousClock.now
+        try connection.queue(.lease, [.bytes(Data(ownName.utf8))])
+        do {
+            let isOurs = try connection.flush()[0].count == 1
+            leadsUntil.withLock { $0 = isOurs ? asked.advanced(by: .seconds(4)) : asked }
+        } catch {
+            // Another one may have asked at the same moment.
+            guard error.isSerializationFailure else { throw error }
+        }
+    }
+
+    func stop() { isStopped.withLock { $0 = true } }
+
+    /// Calls `news` from its own queue until stopped.
+    func start(_ news: @escaping @Sendable () -> Void) {
+        queue.async { self.run(news) }
+    }
+
+    private func run(_ news: @Sendable () -> Void) {
+        var connection: PostgreSQLConnection?
+        var quietPolls = 0
+        var renewAt = ContinuousClock.now
+        while !isStopped.withLock({ $0 }) {
+            do {
+                if connection == nil {
+                    let made = try PostgreSQLConnection(settings)
+                    try made.queue(.listen)
+                    _ = try made.flush()
+                    connection = made
+                    news()
+                }
+                if let connection, .now >= renewAt {
+                    renewAt = .now.advanced(by: .seconds(1))
+                    try renew(connection)
+                }
+                let payloads =
+                    try connection?.notifications(within: settings.pollInterval) ?? []
+                quietPolls += 1
+                // A look now and then also while notifications work: they are a hint, no promise.
+                if payloads.contains(where: { $0 != ownName }) || quietPolls >= 8 {
+                    quietPolls = 0
+                    news()
+                }
+            } catch {
+                connection = nil
+                usleep(UInt32(settings.pollInterval / .microseconds(1)))
+                news()
+            }
+        }
+    }
+}

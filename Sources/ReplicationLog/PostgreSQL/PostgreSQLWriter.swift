@@ -1,0 +1,322 @@
+import Contracts
+import Dispatch
+import Foundation
+import Synchronization
+
+/// What a PostgreSQL engine shows to the rest of the process.
+final class PostgreSQLPublished: Sendable {
+    private let current: Mutex<LogState>
+    private let observer = Mutex<(@Sendable ([LogEntry], LogState) -> Void)?>(nil)
+
+    init(_ state: LogState) { current = Mutex(state) }
+
+    var state: LogState { current.withLock { $0 } }
+
+    func setObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void) {
+        self.observer.withLock { $0 = observer }
+    }
+
+    /// Makes a state the present one, then tells the observer.
+    func publish(_ state: LogState, _ entries: [LogEntry]) {
+        current.withLock { $0 = state }
+        tell(entries, state)
+    }
+
+    func tell(_ entries: [LogEntry], _ state: LogState) {
+        observer.withLock { $0 }?(entries, state)
+    }
+}
+
+/// The one session that writes, and what it knows of the database. Other coordinators write too:
+/// each transaction begins by locking the head row and taking in what they have committed.
+// Touched on its own serial queue only, but for `init`.
+final class PostgreSQLWriter: @unchecked Sendable {
+    private let settings: PostgreSQLSettings
+    private let region: String
+    /// Names this engine among the writers.
+    let engine: Data
+    let published: PostgreSQLPublished
+    private var connection: PostgreSQLConnection?
+    private var state: LogState
+    private var chain: TrailChain
+    private var revision: Int64
+    /// Which transaction made the revision: tells a history from another one of the same length.
+    private var mark: Data
+    private var memory: RequestMemory
+    /// Transactions of this engine known to be durable.
+    private var counter: Int64 = 0
+    /// A transaction whose commit was sent and never answered.
+    private var uncertain: Uncertain?
+    /// After a failure to connect, until when no other attempt is made.
+    private var pauseUntil = ContinuousClock.now
+
+    private struct Uncertain {
+        let counter: Int64
+        let completions: [@Sendable () -> Void]
+    }
+
+    /// Opens the log, making its tables when there are none.
+    init(_ settings: PostgreSQLSettings, region: String) throws {
+        self.settings = settings
+        self.region = region
+        engine = Data(UUID().uuidString.utf8)
+        let connection = try PostgreSQLConnection(settings)
+        try PostgreSQLSchema.prepare(connection, schema: settings.schema)
+        try connection.queue(.beginSnapshot)
+        try connection.queue(.readHead, [.bytes(engine)])
+        let head = try PostgreSQLHead(connection.flush()[1])
+        let reader = PostgreSQLStateReader(connection: connection, region: region)
+        state = try reader.state()
+        memory = try reader.requests(state)
+        try connection.queue(.commit)
+        _ = try connection.flush()
+        // Rows of engines long gone; who is in the way of that does it another time.
+        try connection.queue(.forgetWriters)
+        _ = try? connection.flush()
+        (revision, mark) = (head.revision, head.mark)
+        chain = head.chain
+        published = PostgreSQLPublished(state)
+        self.connection = connection
+    }
+
+    // MARK: - Groups
+
+    /// Runs operations in one transaction and answers them. Tries again when another coordinator
+    /// was first or the server changes, for a bounded time.
+    func run(_ group: [WriteOperation]) {
+        let end = ContinuousClock.now.advanced(by: settings.writeMax)
+        var attempt = 0
+        while true {
+            attempt += 1
+            do {
+                for completion in try runOnce(group) { completion() }
+                return
+            } catch {
+                if mayTryAgain(after: error, attempt, until: end) { continue }
+                return fail(group, error)
+            }
+        }
+    }
+
+    private func mayTryAgain(
+        after error: any Error, _ attempt: Int, until end: ContinuousClock.Instant
+    ) -> Bool {
+        guard let error = error as? PostgreSQLError, .now < end, attempt < 64 else { return false }
+        if error.isSerializationFailure {
+            let microseconds = UInt32.random(in: 0...UInt32(200 * min(attempt, 32)))
+            usleep(microseconds)
+            return true
+        }
+        guard error.endsSession else { return false }
+        usleep(UInt32(50_000 * min(attempt, 10)))
+        return true
+    }
+
+    private func fail(_ group: [WriteOperation], _ error: any Error) {
+        let failure = LogError.postgreSQL(error)
+        let isWorthSplitting: Bool =
+            switch error {
+            case let error as PostgreSQLError:
+                !error.endsSession && !error.isSerializationFailure && error != .wentBack
+            default: true
+            }
+        // Whether it is there after all is found out by the next transaction, for nobody any more.
+        uncertain = nil
+        if group.count > 1, isWorthSplitting, failure.isWorthRetryingAlone {
+            for operation in group { run([operation]) }
+        } else {
+            for operation in group { operation.fail(failure) }
+        }
+    }
+
+    private func runOnce(_ group: [WriteOperation]) throws -> [@Sendable () -> Void] {
+        let connection = try connected()
+        do {
+            return try transact(group, on: connection)
+        } catch {
+            try? connection.rollBack()
+            throw error
+        }
+    }
+
+    private func transact(
+        _ group: [WriteOperation], on connection: PostgreSQLConnection
+    ) throws -> [@Sendable () -> Void] {
+        let (head, prefetched) = try lock(connection, group)
+        try takeIn(head, connection)
+        if let uncertain {
+            self.uncertain = nil
+            if head.counter >= uncertain.counter {
+                counter = head.counter
+                try connection.rollBack()
+                return uncertain.completions
+            }
+        }
+        counter = head.counter
+        let tables = PostgreSQLTables(
+            connection, region: region, nextStream: head.nextStream, nextDomain: head.nextDomain)
+        // Domain numbers are never given twice, so what was asked for before the news is good.
+        for (hint, rows) in prefetched {
+            try tables.take(rows, domain: hint.domain, keys: hint.keys)
+        }
+        let transaction = LogTransaction(tables: tables, state: state, chain: chain) { id in
+            self.memory[id]
+        }
+        let completions = try group.map { try $0.run(transaction) }
+        guard transaction.writes > 0 else {
+            try connection.rollBack()
+            return completions
+        }
+        try transaction.finish()
+        try tables.send()
+        try commit(transaction, tables, head, completions, on: connection)
+        return completions
+    }
+
+    /// Begins, locks the head row and fetches what the group will ask for, in one round trip.
+    private func lock(
+        _ connection: PostgreSQLConnection, _ group: [WriteOperation]
+    ) throws -> (PostgreSQLHead, [(hint: (domain: Int64, keys: [String]), PostgreSQLRows)]) {
+        var wanted: [Int64: Set<String>] = [:]
+        for hint in group.compactMap(\.keys) {
+            guard let domain = state.streams[hint.stream]?.domains[hint.domain] else { continue }
+            wanted[domain.id, default: []].formUnion(hint.keys)
+        }
+        let hints = wanted.map { (domain: $0.key, keys: Array($0.value)) }
+        try connection.queue(.begin)
+        try connection.queue(.lockHead, [.bytes(engine)])
+        for hint in hints {
+            try connection.queue(
+                .newest,
+                [.integer(hint.domain), .byteStrings(hint.keys.map { Data($0.utf8) })])
+        }
+        let rows = try connection.flush()
+        guard rows.count == hints.count + 2 else { throw PostgreSQLError.unexpectedAnswer }
+        return (try PostgreSQLHead(rows[1]), zip(hints, rows[2...]).map { ($0, $1) })
+    }
+
+    private func commit(
+        _ transaction: LogTransaction, _ tables: PostgreSQLTables, _ head: PostgreSQLHead,
+        _ completions: [@Sendable () -> Void], on connection: PostgreSQLConnection
+    ) throws {
+        let chain = transaction.chain
+        let mark = engine + Data("/\(counter + 1)".utf8)
+        try connection.queue(
+            .updateHead,
+            [
+                .integer(head.revision + 1), .integer(tables.nextStream),
+                .integer(tables.nextDomain), .integer(Int64(chain.sequence)),
+                .bytes(chain.hash), .bytes(mark),
+            ])
+        try connection.queue(.countWrite, [.bytes(engine), .integer(counter + 1)])
+        if transaction.changesLog {
+            try connection.queue(
+                .notify, [.text(String(decoding: engine, as: UTF8.self))])
+        }
+        try connection.queue(.commit)
+        do {
+            _ = try connection.flush()
+        } catch {
+            if error.endsSession || connection.isBroken {
+                uncertain = Uncertain(counter: counter + 1, completions: completions)
+            }
+            throw error
+        }
+        counter += 1
+        (revision, self.mark) = (head.revision + 1, mark)
+        self.chain = chain
+        state = transaction.state
+        memory.take(transaction)
+        if transaction.changesLog {
+            published.publish(state, transaction.stored)
+        }
+    }
+
+    // MARK: - The others' commits
+
+    /// Looks whether other coordinators have committed, and takes it in.
+    func refresh() throws {
+        let connection = try connected()
+        do {
+            try connection.queue(.beginSnapshot)
+            try connection.queue(.readHead, [.bytes(engine)])
+            let head = try PostgreSQLHead(connection.flush()[1])
+            try takeIn(head, connection)
+            try connection.queue(.commit)
+            _ = try connection.flush()
+        } catch {
+            try? connection.rollBack()
+            throw error
+        }
+    }
+
+    /// Takes in what the transaction's snapshot holds and tells the observer of it in order.
+    private func takeIn(_ head: PostgreSQLHead, _ connection: PostgreSQLConnection) throws {
+        guard head.revision != revision || head.mark != mark else { return }
+        guard head.revision > revision else { throw PostgreSQLError.wentBack }
+        let reader = PostgreSQLStateReader(connection: connection, region: region)
+        let fresh = try reader.state()
+        var shown = state
+        shown.identity = fresh.identity
+        if fresh.identity?.logID != state.identity?.logID {
+            shown.streams = [:]
+            memory.forgetAll()
+        }
+        shown.streams = shown.streams.filter { fresh.streams[$0.key]?.id == $0.value.id }
+        if shown.streams.count != state.streams.count { published.tell([], shown) }
+        for (name, stream) in fresh.streams {
+            try takeIn(stream, of: name, reader, &shown)
+        }
+        state = fresh
+        chain = head.chain
+        (revision, mark) = (head.revision, head.mark)
+        published.publish(fresh, [])
+    }
+
+    private func takeIn(
+        _ stream: StreamState, of name: StreamName, _ reader: PostgreSQLStateReader,
+        _ shown: inout LogState
+    ) throws {
+        var after = shown.streams[name]?.head ?? 0
+        var pending: [LogEntry] = []
+        while after < stream.head {
+            let found = try reader.entries(
+                of: stream, after: after, through: stream.head, &memory)
+            pending += found
+            let isLast = found.count < PostgreSQLStateReader.chunk
+            after = isLast ? stream.head : found.last?.sequence ?? stream.head
+            var whole = pending[...]
+            if !isLast, let commit = pending.last?.commit {
+                whole = pending.prefix { $0.commit != commit }
+            }
+            guard isLast || !whole.isEmpty else { continue }
+            var step = stream
+            if !isLast, let last = whole.last {
+                step.head = last.commit
+                step.headEpoch = last.epoch
+            }
+            shown.streams[name] = step
+            published.tell(Array(whole), shown)
+            pending.removeFirst(whole.count)
+        }
+        shown.streams[name] = stream
+    }
+
+    // MARK: - The session
+
+    private func connected() throws -> PostgreSQLConnection {
+        if let connection, !connection.isBroken { return connection }
+        connection = nil
+        guard .now >= pauseUntil else { throw PostgreSQLError.connectionLost }
+        do {
+            let made = try PostgreSQLConnection(settings)
+            connection = made
+            return made
+        } catch {
+            pauseUntil = .now.advanced(by: .milliseconds(200))
+            throw error
+        }
+    }
+
+    func close() { connection = nil }
+}

@@ -1,0 +1,55 @@
+package import Contracts
+
+/// Where one subscribing Region stands in what this one sends, and what it is to be sent next.
+///
+/// A value: what is read and when it is sent is the caller's.
+package struct SubscriberCursor: Sendable {
+    /// The Region that subscribes.
+    package let subscriber: String
+    private let returnsOwnStream: Bool
+    private var positions: [StreamName: UInt64] = [:]
+    private var greeted: Set<StreamName> = []
+
+    /// `after` are the positions from which the subscriber goes on. Naming its own stream, it asks
+    /// for that back.
+    package init(subscriber: String, after: [LogPosition]) {
+        self.subscriber = subscriber
+        for position in after.prefix(64) {
+            if let name = StreamName(position.stream) { positions[name] = position.sequence }
+        }
+        returnsOwnStream = positions[.regional(subscriber)] != nil
+    }
+
+    /// What this Region writes, and for a returning Region its own stream as the primary holds it:
+    /// that one first, so that the Region may write again before it counts as copied.
+    package func streams(_ state: LogState) -> [StreamName] {
+        guard let identity = state.identity else { return [] }
+        var streams: [StreamName] = []
+        if identity.isPrimary, returnsOwnStream { streams.append(.regional(subscriber)) }
+        // Until this Region has its own stream back, there is nothing of it to send.
+        if identity.mayWriteOwnStream { streams.append(.regional(state.region)) }
+        if identity.isPrimary { streams.append(.control) }
+        return streams
+    }
+
+    /// What to read next of a stream.
+    package func query(_ stream: StreamName) -> ReadQuery {
+        ReadQuery(stream: stream, after: positions[stream] ?? 0)
+    }
+
+    /// The message that carries what was read; nil when it would say nothing new. The first message
+    /// of a stream says where its head is, even if nothing is new.
+    package mutating func message(
+        _ stream: StreamName, _ result: ReadResult, _ state: LogState
+    ) -> StreamMessage? {
+        let after = positions[stream] ?? 0
+        guard result.through.sequence > after || !greeted.contains(stream) else { return nil }
+        greeted.insert(stream)
+        positions[stream] = result.through.sequence
+        let held = state.streams[stream]
+        return StreamMessage(
+            stream: stream, entries: result.entries, after: after, through: result.through,
+            head: held?.position ?? result.through, entriesTotal: held?.entries ?? 0,
+            compactedThrough: result.compactedThrough)
+    }
+}

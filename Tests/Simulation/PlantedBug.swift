@@ -1,0 +1,13 @@
+/// A fault put into the simulated Regions on purpose, so that a test can show that a checker finds it.
+package enum PlantedBug: String, CaseIterable, Sendable {
+    /// Appends are answered before they are on the disk.
+    case answerBeforeSync = "answer-before-sync"
+    /// A Region that is not the primary writes the control stream all the same.
+    case secondWriter = "second-writer"
+    /// A replica leaves out an entry now and then and goes on.
+    case skippedEntry = "skipped-entry"
+    /// A service answers at once, whatever position was asked for.
+    case readBehindToken = "read-behind-token"
+    /// A copy of a session that comes late takes back its revocation.
+    case revivedSession = "revived-session"
+}
