@@ -36,6 +36,7 @@ def rows() -> list[tuple[str, object]]:
         ("h2load through nghttpx", h2load_rows.load),
         ("the C client", client_rows.c_client),
         ("portolan-credentials without a session", client_rows.credentials_helper),
+        ("portolan-credentials for an operator", client_rows.operator_keys),
         ("the Python client, threads and asyncio", client_rows.python_calls),
         ("the Python client's examples", client_rows.python_examples),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -94,3 +95,15 @@ def credentials_helper(region: Region) -> str:
     assert not said.stdout, said.stdout
     assert "SESSION_INVALID" in said.stderr or "REGION" in said.stderr, said.stderr
     return said.stderr.strip().splitlines()[-1][:100]
+
+
+def operator_keys(region: Region) -> str:
+    """An operator's keys, fetched once and then kept, and good for the Region's AWS APIs."""
+    command = (BUILD / "portolan-credentials", "--operator", "--context", region.cluster.context,
+               "--cache-directory", region.directory / "operator-credentials")
+    keys = json.loads(run(*command).stdout)
+    assert keys["Version"] == 1 and keys["SecretAccessKey"] and keys["SessionToken"], keys
+    assert json.loads(run(*command).stdout) == keys, "the second time they were others"
+    fresh = json.loads(run(*command, "--no-cache").stdout)
+    assert fresh["AccessKeyId"] != keys["AccessKeyId"], fresh
+    return f"until {keys['Expiration']}"

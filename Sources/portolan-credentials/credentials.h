@@ -31,6 +31,8 @@ typedef struct {
     const char *context, *session_file, *region, *account, *role, *cache_directory;
     int64_t margin_seconds;
     bool no_cache;
+    // The operator's own keys, for this certificate, rather than a role's for a session.
+    bool is_operator;
 } options;
 
 // Reads the command line; the program ends when it is wrong or asks for help.

@@ -10,8 +10,54 @@
 
 #include "credentials.h"
 
+// Asking twice makes two sets of keys, which harms nobody.
+static const portolan_call_options repeatable = {.timeout_ms = CALL_MS_EACH, .idempotent = true};
+
 int64_t seconds_left(const credentials *held) {
     return held->expires_at_us / 1000000 - (int64_t)time(NULL);
+}
+
+// Keys of a role, for the person whose session it is.
+static credentials *ask_role(
+    portolan_client *client, const options *options, const char *token, portolan_error *error) {
+    Portolan__Portal__V1__GetRoleCredentialsRequest request =
+        PORTOLAN__PORTAL__V1__GET_ROLE_CREDENTIALS_REQUEST__INIT;
+    request.session_token = (char *)token;
+    request.account_id = (char *)options->account;
+    request.role_name = (char *)options->role;
+    ProtobufCMessage *answer = NULL;
+    portolan_call_message(
+        client, &portolan__portal__v1__credentials__descriptor, "GetRoleCredentials", &repeatable,
+        &request.base, &answer, error);
+    return (credentials *)answer;
+}
+
+// Gives a text of an answer away; freeing the answer leaves it alone.
+static char *take(char **text) {
+    char *taken = *text;
+    *text = (char *)protobuf_c_empty_string;
+    return taken;
+}
+
+// Keys of the operator whose certificate calls, in the shape of a role's.
+static credentials *ask_operator(portolan_client *client, portolan_error *error) {
+    Portolan__Portal__V1__IssueCredentialsRequest request =
+        PORTOLAN__PORTAL__V1__ISSUE_CREDENTIALS_REQUEST__INIT;
+    ProtobufCMessage *answer = NULL;
+    portolan_call_message(
+        client, &portolan__portal__v1__operator_credentials__descriptor, "IssueCredentials",
+        &repeatable, &request.base, &answer, error);
+    credentials *keys = answer == NULL ? NULL : malloc(sizeof *keys);
+    if (keys != NULL) {
+        Portolan__Portal__V1__IssueCredentialsResponse *issued = (void *)answer;
+        portolan__portal__v1__get_role_credentials_response__init(keys);
+        keys->access_key_id = take(&issued->access_key_id);
+        keys->secret_access_key = take(&issued->secret_access_key);
+        keys->session_token = take(&issued->session_token);
+        keys->expires_at_us = issued->expires_at_us;
+    }
+    if (answer != NULL) protobuf_c_message_free_unpacked(answer, NULL);
+    return keys;
 }
 
 static credentials *ask(
@@ -29,19 +75,10 @@ static credentials *ask(
     };
     portolan_client *client = portolan_client_new(&where, error);
     if (client == NULL) return NULL;
-    Portolan__Portal__V1__GetRoleCredentialsRequest request =
-        PORTOLAN__PORTAL__V1__GET_ROLE_CREDENTIALS_REQUEST__INIT;
-    request.session_token = (char *)token;
-    request.account_id = (char *)options->account;
-    request.role_name = (char *)options->role;
-    // Asking twice makes two sets of keys, which harms nobody.
-    portolan_call_options call = {.timeout_ms = CALL_MS_EACH, .idempotent = true};
-    ProtobufCMessage *answer = NULL;
-    portolan_call_message(
-        client, &portolan__portal__v1__credentials__descriptor, "GetRoleCredentials", &call,
-        &request.base, &answer, error);
+    credentials *keys = options->is_operator ? ask_operator(client, error)
+                                             : ask_role(client, options, token, error);
     portolan_client_free(client);
-    return (credentials *)answer;
+    return keys;
 }
 
 // Whether another Region may know better.
@@ -117,11 +154,12 @@ static int run(const options *options) {
     char *token = NULL;
     credentials *held = NULL;
     bool is_done = context_load(&context, context_path, options->region) &&
-        (token = read_session_token(session_path)) != NULL;
+        (token = options->is_operator ? text("%s", "") : read_session_token(session_path)) != NULL;
     if (is_done) {
+        const char *account = options->is_operator ? "operator" : options->account;
+        const char *role = options->is_operator ? context.certificate : options->role;
         bool is_kept = !options->no_cache &&
-            cache_open(
-                &cache, cache_path, context.trust_domain, options->account, options->role, token);
+            cache_open(&cache, cache_path, context.trust_domain, account, role, token);
         held = obtain(&context, options, token, is_kept ? &cache : NULL);
         is_done = held != NULL && print(held);
     }

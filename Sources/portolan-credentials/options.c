@@ -7,8 +7,10 @@
 
 static const char usage[] =
     "Usage: portolan-credentials --account ID --role NAME [options]\n"
+    "       portolan-credentials --operator [options]\n"
     "\n"
-    "Prints the keys of a role as the AWS CLI and the SDKs want them from a credential_process.\n"
+    "Prints the keys of a role, or the operator's own for the APIs of this installation, as the AWS\n"
+    "CLI and the SDKs want them from a credential_process.\n"
     "In ~/.aws/config:\n"
     "\n"
     "    [profile production]\n"
@@ -17,6 +19,7 @@ static const char usage[] =
     "Options:\n"
     "  --account ID            the account, 12 digits\n"
     "  --role NAME             the permission set\n"
+    "  --operator              keys of the operator whose certificate the context names\n"
     "  --context FILE          certificate and addresses (PORTOLAN_CONTEXT, then\n"
     "                          ~/.config/portolan/context.json)\n"
     "  --session-file FILE     holds the session token of the access portal, mode 0600\n"
@@ -42,6 +45,11 @@ static int64_t read_seconds(const char *text) {
 }
 
 static void check(const options *read) {
+    if (read->is_operator) {
+        if (read->account != NULL || read->role != NULL)
+            wrong("--operator goes without --account and --role");
+        return;
+    }
     if (read->account == NULL || strlen(read->account) != 12 ||
         strspn(read->account, "0123456789") != 12)
         wrong("--account with 12 digits is needed");
@@ -50,13 +58,16 @@ static void check(const options *read) {
 }
 
 options read_options(int count, char *const arguments[]) {
-    enum { CONTEXT = 1, SESSION, REGION, ACCOUNT, ROLE, CACHE, MARGIN, NO_CACHE, VERSION, HELP };
+    enum {
+        CONTEXT = 1, SESSION, REGION, ACCOUNT, ROLE, OPERATOR, CACHE, MARGIN, NO_CACHE, VERSION, HELP
+    };
     static const struct option known[] = {
         {"context", required_argument, NULL, CONTEXT},
         {"session-file", required_argument, NULL, SESSION},
         {"region", required_argument, NULL, REGION},
         {"account", required_argument, NULL, ACCOUNT},
         {"role", required_argument, NULL, ROLE},
+        {"operator", no_argument, NULL, OPERATOR},
         {"cache-directory", required_argument, NULL, CACHE},
         {"margin", required_argument, NULL, MARGIN},
         {"no-cache", no_argument, NULL, NO_CACHE},
@@ -74,6 +85,7 @@ options read_options(int count, char *const arguments[]) {
         case REGION: read.region = optarg; break;
         case ACCOUNT: read.account = optarg; break;
         case ROLE: read.role = optarg; break;
+        case OPERATOR: read.is_operator = true; break;
         case CACHE: read.cache_directory = optarg; break;
         case MARGIN: read.margin_seconds = read_seconds(optarg); break;
         case NO_CACHE: read.no_cache = true; break;
