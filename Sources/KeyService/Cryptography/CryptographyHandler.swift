@@ -107,10 +107,10 @@ struct CryptographyHandler: KeysCryptographyHandler {
         _ operation: @escaping @Sendable (Request, Caller) throws -> Response
     ) {
         let callers = callers
-        table.registerImmediate(method) { payload, context in
+        table.registerImmediate(method) { payload, peer, _ in
             do {
                 let request = try MessageCoding.decode(Request.self, from: payload)
-                let response = try operation(request, callers.caller(context.peer))
+                let response = try operation(request, callers.caller(peer))
                 return .answer(try MessageCoding.encode(response))
             } catch let error as RPCError {
                 return .failure(error)
