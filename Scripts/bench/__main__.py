@@ -3,7 +3,7 @@
 Writes bench.json: name, value, unit, peer, peer_value, ratio, target, note. Peers run on the same
 machine in the same run. Environment: ROWS=rpc.get-user.native,log.append (which rows; a name ending
 in * stands for all that begin so), BENCH_USERS (1000000), BENCH_SECONDS (5, of each measurement),
-BENCH_LDAP_PEOPLE (200000), PORT_BASE (7100), DEMO_DIRECTORY (.demo).
+BENCH_LDAP_PEOPLE (as many as users), PORT_BASE (7100), DEMO_DIRECTORY (.demo).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def measure(system: System, results: Results, users: int) -> None:
     elif results.wants("rpc.idle-connection"):
         state_rows.fill(system, 1_000)
     state_rows.restart(system, results)
-    RpcRows(system, results, int(os.environ.get("BENCH_LDAP_PEOPLE", "200000"))).measure()
+    RpcRows(system, results, int(os.environ.get("BENCH_LDAP_PEOPLE", str(users)))).measure()
     if results.wanted & TWO_REGIONS:
         region_rows.add_region(system, results)
         region_rows.TwoRegions(system, results).measure()

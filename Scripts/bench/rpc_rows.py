@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import subprocess
 from pathlib import Path
 
 from .peers.grpc_cpp import GrpcCpp
@@ -50,8 +51,6 @@ class RpcRows:
         measure("rpc.get-user.allocations", by=self._allocations)
 
     def _show(self) -> str:
-        import subprocess
-
         done = subprocess.run(
             [self.system.program, "get-user", "--show", "--context", self.system.cluster.context,
              "--region", self.system.world.primary],

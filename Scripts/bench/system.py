@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from ..demo.cluster import SERVICES, TRUST_DOMAIN, Cluster
+from ..demo.cluster import TRUST_DOMAIN, Cluster
 from ..demo.rpc import Connection, messages
 from ..demo.steps_setup import connect_idp
 from ..demo.world import World, eventually
@@ -140,7 +140,3 @@ def usual_configuration(cluster: Cluster) -> None:
         settings = json.loads(region.read_text())
         settings.pop("dataKeyHoldSeconds", None)
         region.write_text(json.dumps(settings, indent=2) + "\n")
-
-
-def services_of(region: str) -> list[tuple[str, str]]:
-    return [(region, service) for service in SERVICES]

@@ -6,10 +6,10 @@ import ReplicatedState
 /// Reads that are answered on the event loop, with the bytes as they are stored.
 extension DirectoryServer {
     func registerImmediate(in table: inout MethodTable) {
-        table.registerImmediate(DirectoryMethods.getUser) { [self] payload, _ in
-            answer { try getUser(payload) }
+        table.registerImmediate(DirectoryMethods.getUser) { [self] payload, _, sink in
+            getUser(payload, sink)
         }
-        table.registerImmediate(DirectoryMethods.findUser) { [self] payload, _ in
+        table.registerImmediate(DirectoryMethods.findUser) { [self] payload, _, _ in
             answer {
                 let request = try MessageCoding.decode(
                     DirectoryFindUserRequest.self, from: payload)
@@ -17,7 +17,7 @@ extension DirectoryServer {
                 return try replica.read { try Self.find(request, in: $0) }
             }
         }
-        table.registerImmediate(DirectoryMethods.getGroup) { [self] payload, _ in
+        table.registerImmediate(DirectoryMethods.getGroup) { [self] payload, _, _ in
             answer {
                 let request = try MessageCoding.decode(
                     DirectoryGetGroupRequest.self, from: payload)
@@ -41,22 +41,24 @@ extension DirectoryServer {
         }
     }
 
-    /// Takes the request apart in place; a demanded position is left to the slow path.
-    private func getUser(_ payload: ByteBuffer) throws -> ByteBuffer? {
-        let (id, demandsPosition) = payload.withUnsafeReadableBytes { bytes in
-            var id: Identifier?
-            var demandsPosition = false
-            var reader = WireReader(bytes)
-            while let field = reader.next() {
-                if field.number == 1, case .bytes(let text) = field.value { id = Identifier(text) }
-                if field.number == 2 { demandsPosition = true }
-            }
-            return (id, demandsPosition || reader.isMalformed)
+    /// Takes the request apart in place and lends the record; a demanded position is left to the slow
+    /// path.
+    private func getUser(_ payload: UnsafeRawBufferPointer, _ sink: AnswerSink) -> ImmediateAnswer {
+        var id: Identifier?
+        var reader = WireReader(payload)
+        while let field = reader.next() {
+            if field.number == 1, case .bytes(let text) = field.value { id = Identifier(text) }
+            if field.number == 2 { return .later }
         }
-        guard !demandsPosition else { return nil }
-        return try replica.read { state in
-            guard let id, let row = state.users.row(id) else { throw RPCError.userNotFound("") }
-            return state.users.record(row)
+        guard !reader.isMalformed else { return .later }
+        do {
+            let isThere = try replica.read { [id] state in
+                guard let id else { return false }
+                return state.users.withRecord(of: id) { sink.write($0) } != nil
+            }
+            return isThere ? .written : .failure(.userNotFound(""))
+        } catch {
+            return (error as? RPCError).map { .failure($0) } ?? .later
         }
     }
 }

@@ -8,7 +8,7 @@ struct RecordTable {
     private let kind: RecordFields.Kind
     private(set) var ids: [Identifier] = []
     private var references: [RecordArena.Reference] = []
-    private var rows: [Identifier: UInt32] = [:]
+    private var rows = IdentifierIndex()
     private var free: [UInt32] = []
     private var arena = RecordArena()
     private var order = OrderedRows()
@@ -28,16 +28,24 @@ struct RecordTable {
 
     /// The live row of an identifier.
     func row(_ id: Identifier) -> UInt32? {
-        guard let row = rows[id], isLive(row) else { return nil }
-        return row
+        guard let slot = rows[id], !slot.place.isEmpty else { return nil }
+        return slot.row
+    }
+
+    /// Lends the record of an identifier; nil when there is none.
+    func withRecord<Result>(
+        of id: Identifier, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result? {
+        guard let slot = rows[id], !slot.place.isEmpty else { return nil }
+        return try arena.withBytes(slot.place, body)
     }
 
     /// The row of an identifier, live or not.
-    func anyRow(_ id: Identifier) -> UInt32? { rows[id] }
+    func anyRow(_ id: Identifier) -> UInt32? { rows[id]?.row }
 
     /// The row of an identifier, made when there is none.
     mutating func claimRow(_ id: Identifier) -> UInt32 {
-        if let row = rows[id] { return row }
+        if let slot = rows[id] { return slot.row }
         let row: UInt32
         if let freed = free.popLast() {
             row = freed
@@ -47,14 +55,14 @@ struct RecordTable {
             ids.append(id)
             references.append(RecordArena.Reference())
         }
-        rows[id] = row
+        rows.insert(id, row)
         return row
     }
 
     /// Gives a row back that is not live and that nothing refers to.
     mutating func releaseRow(_ row: UInt32) {
-        guard !isLive(row), rows[ids[Int(row)]] == row else { return }
-        rows[ids[Int(row)]] = nil
+        guard !isLive(row), rows[ids[Int(row)]]?.row == row else { return }
+        rows.remove(ids[Int(row)])
         free.append(row)
     }
 
@@ -62,7 +70,7 @@ struct RecordTable {
     mutating func set(_ row: UInt32, _ record: [UInt8]) -> Bool {
         guard record.withUnsafeBytes({ RecordFields($0, kind) != nil }) else { return false }
         remove(row)
-        references[Int(row)] = arena.add(record)
+        place(row, at: record.withUnsafeBytes { arena.add($0) })
         index(row, with: { $0.insert($1, row) })
         order.insert(row, ids: ids)
         if arena.isWasteful { compact() }
@@ -75,11 +83,16 @@ struct RecordTable {
         order.remove(row, ids: ids)
         index(row, with: { $0.remove($1, row) })
         arena.giveUp(references[Int(row)])
-        references[Int(row)] = RecordArena.Reference()
+        place(row, at: RecordArena.Reference())
     }
 
-    /// The encoded record, without a copy.
-    func record(_ row: UInt32) -> ByteBuffer { arena.slice(references[Int(row)]) }
+    private mutating func place(_ row: UInt32, at place: RecordArena.Reference) {
+        references[Int(row)] = place
+        rows.place(ids[Int(row)], at: place)
+    }
+
+    /// A copy of the encoded record.
+    func record(_ row: UInt32) -> ByteBuffer { arena.copy(references[Int(row)]) }
 
     func withFields<Result>(_ row: UInt32, _ body: (RecordFields) -> Result) -> Result? {
         arena.withBytes(references[Int(row)]) { bytes in
@@ -139,7 +152,7 @@ struct RecordTable {
     private mutating func compact() {
         var packed = RecordArena()
         for row in references.indices where !references[row].isEmpty {
-            references[row] = arena.withBytes(references[row]) { packed.add(Array($0)) }
+            place(UInt32(row), at: arena.withBytes(references[row]) { packed.add($0) })
         }
         arena = packed
     }

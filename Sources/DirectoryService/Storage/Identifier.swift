@@ -39,9 +39,42 @@ struct Identifier: Hashable, Comparable, Sendable {
         self.init(high: numbers.0, low: numbers.1)
     }
 
+    /// The same from bytes that are lent, which is how reads name whom they want: eight digits at a
+    /// time.
+    init?(_ text: UnsafeRawBufferPointer) {
+        guard text.count == 36 else { return nil }
+        let dash = UInt8(ascii: "-")
+        guard text[8] == dash, text[13] == dash, text[18] == dash, text[23] == dash else {
+            return nil
+        }
+        func four(_ offset: Int) -> UInt64 {
+            UInt64(UInt32(bigEndian: text.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+        }
+        guard let first = Self.digits(four(0) << 32 | four(4)),
+            let second = Self.digits(four(9) << 32 | four(14)),
+            let third = Self.digits(four(19) << 32 | four(24)),
+            let fourth = Self.digits(four(28) << 32 | four(32))
+        else { return nil }
+        self.init(high: first << 32 | second, low: third << 32 | fourth)
+    }
+
+    /// The number that eight hexadecimal digits stand for, one in each byte, the first on top.
+    private static func digits(_ text: UInt64) -> UInt64? {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let letters = text >> 6 & ones
+        let values = (text & (ones * 0x0f)) + letters * 9
+        let isLetter = (values + ones * 6) >> 4 & ones
+        // Only digits give themselves back.
+        let again = values + ones * 0x30 + isLetter * 39
+        guard values & (ones * 0xf0) == 0, again == text | letters << 5 else { return nil }
+        var packed = (values | values >> 4) & 0x00ff_00ff_00ff_00ff
+        packed = (packed | packed >> 8) & 0x0000_ffff_0000_ffff
+        return (packed | packed >> 16) & 0xffff_ffff
+    }
+
     init?(_ text: String) {
         var text = text
-        let parsed = text.withUTF8 { Identifier($0) }
+        let parsed = text.withUTF8 { Identifier(UnsafeRawBufferPointer($0)) }
         guard let parsed else { return nil }
         self = parsed
     }

@@ -123,12 +123,12 @@ struct CryptographyHandler: KeysCryptographyHandler {
         _ operation: @escaping @Sendable (Request, Caller) throws -> Response?
     ) {
         let callers = callers
-        table.registerImmediate(method) { payload, context in
+        table.registerImmediate(method) { payload, peer, _ in
             // Whom the portal calls for is in the call's metadata, which asynchronous handlers read.
-            guard !callers.mayDelegate(context.peer) else { return .later }
+            guard !callers.mayDelegate(peer) else { return .later }
             do {
                 let request = try MessageCoding.decode(Request.self, from: payload)
-                guard let response = try operation(request, callers.caller(context.peer)) else {
+                guard let response = try operation(request, callers.caller(peer)) else {
                     return .later
                 }
                 return .answer(try MessageCoding.encode(response))

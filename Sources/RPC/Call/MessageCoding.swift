@@ -19,12 +19,17 @@ public enum MessageCoding {
     ///
     /// Throws: INVALID_ARGUMENT MALFORMED_MESSAGE.
     public static func decode<M: Message>(_ type: M.Type, from payload: ByteBuffer) throws -> M {
+        try payload.withUnsafeReadableBytes { try decode(type, from: $0) }
+    }
+
+    /// Decodes a message from bytes that are lent.
+    public static func decode<M: Message>(
+        _ type: M.Type, from bytes: UnsafeRawBufferPointer
+    ) throws -> M {
         var options = BinaryDecodingOptions()
         options.messageDepthLimit = 32
         do {
-            return try payload.withUnsafeReadableBytes { bytes in
-                try M(serializedBytes: BorrowedBytes(bytes), options: options)
-            }
+            return try M(serializedBytes: BorrowedBytes(bytes), options: options)
         } catch {
             throw RPCError(
                 .invalidArgument, reason: "MALFORMED_MESSAGE",

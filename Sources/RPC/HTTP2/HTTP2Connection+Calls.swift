@@ -64,10 +64,10 @@ extension HTTP2Connection {
 
     /// A unary call or one with a streamed answer has its request.
     private func answer(_ call: HTTP2Call, _ admitted: HTTP2Call.Admitted, _ request: ByteBuffer) {
-        guard unsentBytes <= core.limits.outboundBytesMax,
-            let immediate = admitted.entry.immediate
-        else { return start(call, admitted, request) }
-        switch immediate(request, admitted.context) {
+        guard unsentBytes <= core.limits.outboundBytesMax else {
+            return start(call, admitted, request)
+        }
+        switch admitted.entry.immediateAnswer(request, peer, core.limits.call) {
         case .answer(let answer):
             guard answer.readableBytes <= core.limits.call.messageBytesMax else {
                 return giveUp(call, .answerTooLarge(answer.readableBytes, core.limits.call))
@@ -80,7 +80,7 @@ extension HTTP2Connection {
                 call,
                 .leaving(
                     error, requestID: admitted.context.requestID, limits: core.limits.call))
-        case .later: start(call, admitted, request)
+        case .later, .written: start(call, admitted, request)
         }
     }
 

@@ -37,10 +37,10 @@ package final class InProcessTransport: CallChannel {
         guard case .unary(let handler) = entry.handler else {
             throw RPCError.wrongKind(method.fullName)
         }
-        switch entry.immediate?(request, context) {
+        switch entry.immediateAnswer(request, context.peer, admission.limits) {
         case .answer(let answer): return try checked(answer, context)
         case .failure(let error): throw leaving(error, context)
-        case .later, nil: break
+        case .later, .written: break
         }
         return try await answer(context) { try await handler(request, context) }
     }

@@ -1,10 +1,24 @@
+import Foundation
 import NIOCore
 
 /// The methods of a server in an array, found by the bytes of their name without making a string.
 final class MethodIndex: Sendable {
-    struct Slot: Sendable {
+    /// An object, so that looking at it copies none of its parts.
+    final class Slot: Sendable {
         let entry: MethodTable.Entry
         let name: [UInt8]
+
+        init(_ entry: MethodTable.Entry) {
+            self.entry = entry
+            name = Array(entry.method.fullName.utf8)
+        }
+
+        func isNamed(_ name: UnsafeRawBufferPointer) -> Bool {
+            guard self.name.count == name.count, let other = name.baseAddress else { return false }
+            return self.name.withUnsafeBytes { bytes in
+                bytes.baseAddress.map { memcmp($0, other, name.count) == 0 } ?? false
+            }
+        }
     }
 
     let slots: [Slot]
@@ -15,7 +29,7 @@ final class MethodIndex: Sendable {
     init(_ methods: MethodTable) {
         slots = methods.entries.values
             .sorted { $0.method.fullName < $1.method.fullName }
-            .map { Slot(entry: $0, name: Array($0.method.fullName.utf8)) }
+            .map { Slot($0) }
         var capacity = 16
         while capacity < slots.count * 4 { capacity *= 2 }
         mask = capacity - 1
@@ -34,10 +48,7 @@ final class MethodIndex: Sendable {
         while true {
             let index = Int(table[position])
             if index < 0 { return nil }
-            let matches = slots[index].name.withUnsafeBytes { candidate in
-                candidate.count == name.count && candidate.elementsEqual(name)
-            }
-            if matches { return index }
+            if slots[index].isNamed(name) { return index }
             position = (position + 1) & mask
         }
     }

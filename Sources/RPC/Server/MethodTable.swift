@@ -4,6 +4,8 @@ public import NIOCore
 public enum ImmediateAnswer: Sendable {
     /// The encoded response.
     case answer(ByteBuffer)
+    /// The encoded response is in the sink.
+    case written
     case failure(RPCError)
     /// Not from memory alone: let the asynchronous handler answer.
     case later
@@ -21,7 +23,11 @@ public struct MethodTable: Sendable {
     public typealias BidirectionalStreaming =
         @Sendable (PayloadStream, ServerContext, PayloadWriter) async throws -> Void
     /// Runs on the event loop: must not block and takes no more than microseconds.
-    public typealias Immediate = @Sendable (ByteBuffer, ServerContext) -> ImmediateAnswer
+    ///
+    /// It is lent the request's bytes, which are not to be used once it returns, and told who calls.
+    /// What else a call has (deadline, metadata) only the asynchronous handler sees.
+    public typealias Immediate =
+        @Sendable (UnsafeRawBufferPointer, PeerIdentity, AnswerSink) -> ImmediateAnswer
 
     public enum Handler: Sendable {
         case unary(Unary)

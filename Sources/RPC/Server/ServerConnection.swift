@@ -25,7 +25,12 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
     var phase = Phase.open
     /// By stream ID: calls whose handler runs.
     var streams: [UInt32: ServerStream] = [:]
-    var outbound = ByteBuffer()
+    /// The answers of this burst of reads, and whatever else is to be sent with them.
+    var burst: AnswerTarget
+    var outbound: ByteBuffer {
+        get { burst.buffer }
+        _modify { yield &burst.buffer }
+    }
     /// What in `outbound` was charged to `outboundGate`.
     var outboundCharge = 0
     let outboundGate: CreditGate
@@ -33,22 +38,25 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
     var deadlines = DeadlineTimer()
     var replies: ServerReplies<ServerConnection>?
 
-    private let allowed: [Bool]
+    let allowed: [Bool]
     private var counters: [MethodCounters?]
-    private var countersInBurst: [MethodCounters] = []
+    var countersInBurst: [MethodCounters] = []
+    /// The method of the last call answered from memory: the next is most likely the same.
+    var usual: UsualMethod?
     private var received: FrameBuffer
-    private(set) var highestStreamID: UInt32 = 0
+    var highestStreamID: UInt32 = 0
     private var burstStart = NIODeadline.now()
     private var flushIsScheduled = false
     private var lastBurstBytes = 0
     private var streamCreditBytes = WireLimits.defaultStreamCreditBytes
-    private let requestSeed = UInt64.random(in: .min ... .max)
+    let requestSeed = UInt64.random(in: .min ... .max)
 
     init(core: ServerCore, peer: PeerIdentity) {
         self.core = core
         self.peer = peer
         self.allowed = core.index.permissions(of: peer, in: core.authorization)
         self.counters = Array(repeating: nil, count: core.index.slots.count)
+        self.burst = AnswerTarget(bytesMax: core.limits.call.messageBytesMax)
         self.received = FrameBuffer(frameBytesMax: core.limits.frameBytesMax)
         self.outboundGate = CreditGate(credit: core.limits.outboundBytesMax)
         self.upkeep = ServerUpkeep(core.limits)
@@ -100,6 +108,7 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
         streams = [:]
         core.keep(figures())
         counters = Array(repeating: nil, count: counters.count)
+        usual = nil
     }
 
     // MARK: - Reading
@@ -140,6 +149,8 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
                     flush()
                     if !context.channel.isWritable { return }
                 }
+                let answered = received.lend { answerFromMemory($0) }
+                if answered > 0 { upkeep.answered(answered) }
                 guard let frame = try received.next() else { break }
                 upkeep.partialSince = nil
                 try handle(frame)
@@ -216,14 +227,12 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
         } catch let error as RPCError {
             return refuse(id, counters, error)
         }
-        switch entry.immediate?(payload, context) {
-        case .answer(let answer): self.answer(id, counters, answer, context)
-        case .failure(let error):
-            refuse(
-                id, counters,
-                .leaving(error, requestID: context.requestID, limits: core.limits.call))
-        case .later, nil: try start(frame, method, entry, payload, context)
+        if let immediate = entry.immediate,
+            payload.withUnsafeReadableBytes({ answer(id, counters, immediate, $0) })
+        {
+            return
         }
+        try start(frame, method, entry, payload, context)
     }
 
     private func serverContext(
@@ -242,21 +251,7 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
             requestID: RequestID.text(requestSeed &+ UInt64(frame.view.streamID)))
     }
 
-    /// The answer of the fast path.
-    private func answer(
-        _ id: UInt32, _ counters: MethodCounters, _ answer: ByteBuffer, _ context: ServerContext
-    ) {
-        guard answer.readableBytes <= core.limits.call.messageBytesMax else {
-            return refuse(
-                id, counters, .answerTooLarge(answer.readableBytes, core.limits.call))
-        }
-        outbound.writeAnswer(streamID: id, payload: answer)
-        counters.figures.responseBytes &+= UInt64(answer.readableBytes)
-        if counters.inBurst == 0 { countersInBurst.append(counters) }
-        counters.inBurst += 1
-    }
-
-    private func refuse(_ id: UInt32, _ counters: MethodCounters, _ error: RPCError) {
+    func refuse(_ id: UInt32, _ counters: MethodCounters, _ error: RPCError) {
         counters.end(status: error.code, nanoseconds: burstStart.nanosecondsAgo)
         outbound.writeFailure(streamID: id, error)
     }

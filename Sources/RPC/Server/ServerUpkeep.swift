@@ -109,6 +109,12 @@ struct ServerUpkeep {
         unwritableSince ?? (writes > 0 ? lastWrite : nil)
     }
 
+    /// So many calls have been answered as they were read.
+    mutating func answered(_ calls: Int) {
+        partialSince = nil
+        controlFrames = max(0, controlFrames - calls)
+    }
+
     /// Counts frames that are not calls. Each call allows for one frame that crosses its end.
     mutating func allows(_ kind: FrameView.Kind, _ limits: ServerLimits) -> Bool {
         controlFrames = kind == .call ? max(0, controlFrames - 1) : controlFrames + 1

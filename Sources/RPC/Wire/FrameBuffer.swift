@@ -48,6 +48,32 @@ struct FrameBuffer {
         }
     }
 
+    /// Lends whole frames from the front until one is declined, which stays. Answers with how many
+    /// were taken.
+    ///
+    /// The bytes must not be used once `take` returns.
+    mutating func lend(_ take: (UnsafeRawBufferPointer) -> Bool) -> Int {
+        let frameBytesMax = frameBytesMax
+        var count = 0
+        let taken = buffer.withUnsafeReadableBytes { bytes in
+            var offset = 0
+            while bytes.count - offset >= 4 {
+                let length = Int(
+                    UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+                // One that is too large is for `next` to refuse.
+                guard length <= frameBytesMax, length <= bytes.count - offset - 4 else { break }
+                let frame = UnsafeRawBufferPointer(
+                    rebasing: bytes[offset + 4..<offset + 4 + length])
+                guard take(frame) else { break }
+                offset += 4 + length
+                count += 1
+            }
+            return offset
+        }
+        buffer.moveReaderIndex(forwardBy: taken)
+        return count
+    }
+
     /// The next whole frame; nil when more bytes are needed. The length is checked before the
     /// frame's bytes are waited for.
     mutating func next() throws(FrameError) -> Frame? {

@@ -7,10 +7,40 @@ import SwiftProtobuf
 extension ByteBuffer {
     /// A unary call's answer.
     mutating func writeAnswer(streamID: UInt32, payload: ByteBuffer) {
-        let count = payload.readableBytes
-        let body = 1 + Self.varintSize(UInt64(count)) + count
-        writeFrameStart(streamID: streamID, kind: .end, bodySize: body)
-        writeLengthDelimited(tag: 3 << 3 | 2, payload)
+        payload.withUnsafeReadableBytes { writeAnswer(streamID: streamID, payload: $0) }
+    }
+
+    /// The same from bytes that are lent, in one go: there is one check for room.
+    mutating func writeAnswer(streamID: UInt32, payload: UnsafeRawBufferPointer) {
+        let body = 1 + Self.varintSize(UInt64(payload.count)) + payload.count
+        let frame =
+            1 + Self.varintSize(UInt64(streamID)) + 1 + Self.varintSize(UInt64(body)) + body
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 4 + frame) { bytes in
+            bytes.storeBytes(of: UInt32(frame).bigEndian, as: UInt32.self)
+            var offset = 4
+            Self.put(1 << 3, UInt64(streamID), bytes, &offset)
+            Self.put(UInt8(FrameView.Kind.end.rawValue) << 3 | 2, UInt64(body), bytes, &offset)
+            Self.put(3 << 3 | 2, UInt64(payload.count), bytes, &offset)
+            UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: payload)
+            return offset + payload.count
+        }
+    }
+
+    /// Puts a tag and a number at an offset; there is room for both.
+    @inline(__always)
+    private static func put(
+        _ tag: UInt8, _ value: UInt64, _ bytes: UnsafeMutableRawBufferPointer, _ offset: inout Int
+    ) {
+        bytes[offset] = tag
+        offset += 1
+        var rest = value
+        while rest >= 0x80 {
+            bytes[offset] = UInt8(truncatingIfNeeded: rest) | 0x80
+            offset += 1
+            rest >>= 7
+        }
+        bytes[offset] = UInt8(rest)
+        offset += 1
     }
 
     /// A message of a stream.

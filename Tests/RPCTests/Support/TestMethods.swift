@@ -59,7 +59,10 @@ final class TestService: Sendable {
         var table = MethodTable()
         table.register(TestMethods.echo, .unary { payload, _ in payload })
         table.register(TestMethods.fast, .unary { payload, _ in payload })
-        table.registerImmediate(TestMethods.fast) { payload, _ in .answer(payload) }
+        table.registerImmediate(TestMethods.fast) { payload, _, sink in
+            sink.write(payload)
+            return .written
+        }
         table.register(
             TestMethods.fail,
             .unary { _, _ in
