@@ -11,7 +11,7 @@ private let quiet = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
 private let core: ServerCore = {
     var methods = MethodTable()
     methods.register(echo, .unary { payload, _ in payload })
-    methods.registerImmediate(echo) { payload, _ in .answer(payload) }
+    methods.registerImmediate(echo) { payload, _, _ in .answer(payload) }
     var limits = ServerLimits.standard
     limits.controlFramesMax = 100
     return ServerCore(methods: methods, authorization: nil, limits: limits, logger: quiet)
