@@ -78,10 +78,17 @@ def _write_profile(world: World) -> None:
 
 
 def _environment(world: World) -> dict[str, str]:
+    """What the AWS tools are told. They are as they come, but for names that end in .localhost."""
+    site = _directory(world) / "site"
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(
+        f"import sys\nsys.path.append({str(ROOT)!r})\n"
+        "from Scripts.demo import resolver\nresolver.install()\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {"AWS_CONFIG_FILE": str(_directory(world) / "config"),
                    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "engineer",
-                   "AWS_CA_BUNDLE": str(world.trust), "AWS_EC2_METADATA_DISABLED": "true"}
+                   "AWS_CA_BUNDLE": str(world.trust), "AWS_EC2_METADATA_DISABLED": "true",
+                   "PYTHONPATH": str(site)}
 
 
 def _issue_once(world: World, region: str) -> None:

@@ -28,7 +28,7 @@ def load(region: Region) -> str:
     host, backend = region.address("directory").split(":")
     proxy = subprocess.Popen(
         ["nghttpx", "--conf=/dev/null", f"--frontend=127.0.0.1,{port};no-tls",
-         f"--backend={host},{backend};;proto=h2;tls", "--workers=1", "--no-ocsp",
+         f"--backend={host},{backend};;proto=h2;tls;sni=localhost", "--workers=1", "--no-ocsp",
          f"--cacert={region.cluster.pki / 'root.pem'}", "--no-via", f"--errorlog-file={_errors(region)}",
          f"--client-cert-file={identity / 'certificate.pem'}",
          f"--client-private-key-file={identity / 'key.pem'}"],

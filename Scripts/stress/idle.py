@@ -12,7 +12,7 @@ from pathlib import Path
 from Scripts.demo.cluster import PRIMARY, Cli, Cluster
 
 WANTED = 10_000
-BYTES_EACH_MAX = 40_000
+BYTES_EACH_MAX = 40 * 1024
 PAGE = resource.getpagesize()
 
 

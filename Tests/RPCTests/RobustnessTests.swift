@@ -69,7 +69,7 @@ struct RobustnessTests {
             #expect(
                 await eventually { connection.frames.contains { $0.ping.data == 0 && $0.hasPing } })
             #expect(await eventually { server.service.cancelled.withLock { $0 } == 1 })
-            #expect(await server.server.metrics().connections == 0)
+            #expect(await eventually { await server.server.metrics().connections == 0 })
         }
     }
 
