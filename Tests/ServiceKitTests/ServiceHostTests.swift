@@ -67,8 +67,8 @@ struct ServiceHostTests {
             self.readiness = readiness
             var methods = MethodTable()
             let all =
-                PortalSessionsMethods.all + PortalScimTokensMethods.all
-                + PortalOperatorCredentialsMethods.all + PortalCredentialsMethods.all
+                PortalSessionsMethods.all + PortalOperatorCredentialsMethods.all
+                + PortalCredentialsMethods.all + PortalScimTokensMethods.all
             for method in complete ? all : Array(all.dropLast()) {
                 methods.register(
                     method,
