@@ -18,7 +18,14 @@ warnings.filterwarnings("ignore")
 
 from Scripts.demo import resolver  # noqa: E402 - after the filter
 
-from . import cli_rows, encryption_sdk_rows, identity_rows, kms_rows, refusal_rows  # noqa: E402
+from . import (  # noqa: E402
+    admin_rows,
+    cli_rows,
+    encryption_sdk_rows,
+    identity_rows,
+    kms_rows,
+    refusal_rows,
+)
 from .world import prepare, stop  # noqa: E402
 
 BINARY = Path(__file__).parents[3] / ".build" / "debug" / "portolan"
@@ -30,7 +37,7 @@ def main() -> int:
     binary = Path(sys.argv[1]) if len(sys.argv) > 1 else BINARY
     wanted = [part for part in os.environ.get("ROWS", "").split(",") if part]
     rows = (kms_rows.ROWS + cli_rows.ROWS + encryption_sdk_rows.ROWS + identity_rows.ROWS
-            + refusal_rows.ROWS + kms_rows.LAST_ROWS)
+            + refusal_rows.ROWS + admin_rows.ROWS + kms_rows.LAST_ROWS)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="portolan-aws-") as directory:
         world = prepare(binary, Path(directory), int(os.environ.get("PORT_BASE", "27600")))

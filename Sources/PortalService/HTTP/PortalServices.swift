@@ -130,6 +130,11 @@ struct PortalFeatures: Sendable {
                         authorizer: authorizer
                     ).service,
                     CloudTrailAPI(trail: services.trailClient, authorizer: authorizer).service,
+                    SSOAdminAPI(
+                        coordinator: services.coordinator, permissions: services.permissions,
+                        instance: services.instance, authorizer: authorizer,
+                        requests: RequestBook(), now: services.now
+                    ).service,
                 ]),
             tokenService: TokenService(
                 admission: admission, trail: services.trail, pages: pages))

@@ -89,7 +89,7 @@ struct JSONFront: Sendable {
             return outcome.body
         } catch {
             let refusal = Self.refusal(error, service)
-            if operation.kind == .use, recordsUse || refusal.type == "AccessDeniedException" {
+            if isRecordedHere(refusal, operation, byService: error is RPCError) {
                 event.setParameters(operation.parameters(body), resource: "")
                 event.errorCode = refusal.type
                 event.errorMessage = refusal.message
@@ -102,6 +102,14 @@ struct JSONFront: Sendable {
             }
             throw refusal
         }
+    }
+
+    /// Whether the event of a refusal is written here: a service records the changes it refuses.
+    private func isRecordedHere(
+        _ refusal: AWSError, _ operation: JSONOperation, byService: Bool
+    ) -> Bool {
+        let isDenied = refusal.type == "AccessDeniedException"
+        return operation.kind == .use ? recordsUse || isDenied : isDenied && !byService
     }
 
     private static func refusal(_ error: any Error, _ service: JSONService) -> AWSError {
