@@ -13,7 +13,7 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 }
 
 /// The first byte says how the rest is cut, or what it is meant for.
-typealias FuzzTarget = (UInt8, ByteBuffer) -> Void
+typealias FuzzTarget = @Sendable (UInt8, ByteBuffer) -> Void
 
 let targets: [String: FuzzTarget] = [
     "frames": fuzzFrames, "server": fuzzServer, "client": fuzzClient, "grpc": fuzzGRPC,

@@ -80,14 +80,16 @@ private let requests = ContractMethods.all.sorted { $0.key < $1.key }.map(\.valu
 
 /// Requests of every method of the contracts.
 func fuzzMessages(_ first: UInt8, _ input: ByteBuffer) {
-    func decode<M: Message>(_ type: M.Type) {
-        guard let message = try? MessageCoding.decode(type, from: input) else { return }
-        // What was understood survives being sent on.
-        guard let payload = try? MessageCoding.encode(message) else {
-            preconditionFailure("\(M.protoMessageName) cannot be encoded again")
-        }
-        precondition((try? MessageCoding.decode(type, from: payload)) != nil)
-        _ = try? message.jsonString()
+    let type: any Message.Type = requests[Int(first) % requests.count]
+    decode(type, input)
+}
+
+private func decode<M: Message>(_ type: M.Type, _ input: ByteBuffer) {
+    guard let message = try? MessageCoding.decode(type, from: input) else { return }
+    // What was understood survives being sent on.
+    guard let payload = try? MessageCoding.encode(message) else {
+        preconditionFailure("\(M.protoMessageName) cannot be encoded again")
     }
-    decode(requests[Int(first) % requests.count])
+    precondition((try? MessageCoding.decode(type, from: payload)) != nil)
+    _ = try? message.jsonString()
 }
