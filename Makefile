@@ -3,7 +3,7 @@
 .PHONY: help setup build demo test check format generate python bench interop chaos screenshots clean
 
 help:
-	@echo "make demo         build, start two Regions on loopback and tell the whole story (ONESHOT=1: verdict and exit)"
+	@echo "make demo         build, start Regions on loopback and tell the whole story (ONESHOT=1: verdict and exit)"
 	@echo "make test         install, build, check, unit and integration tests, the story once"
 	@echo "make check        formatting, generated code, architecture rules"
 	@echo "make screenshots  pictures of the pages in headless Chromium (needs a Region that is up)"
@@ -52,7 +52,7 @@ chaos: build
 	@Scripts/simulate
 	@.venv/bin/python -m Scripts.stress
 	@Scripts/fuzz
-	@ONESHOT=1 ROWS=M1,M11,M12 .venv/bin/python -m Scripts.demo
+	@.venv/bin/python -m Scripts.chaos
 
 screenshots:
 	@SCREENSHOTS=1 Scripts/setup

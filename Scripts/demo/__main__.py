@@ -1,7 +1,8 @@
 """The demo: `make demo`, or `ONESHOT=1 make demo` for the verdict alone.
 
 Environment: ONESHOT=1 (verdict and exit), PORT_BASE (7100), VERBOSE=1 (commands and tracebacks),
-ROWS=M8,M14 (which rows the verdict prints), PORTOLAN (the executable), DEMO_DIRECTORY (.demo).
+ROWS=M8,M14 (which rows the verdict prints), PORTOLAN (the executable), DEMO_DIRECTORY (.demo),
+REGIONS=2 (leave the third Region and the promotions out).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 warnings.filterwarnings("ignore")
 
 from . import resolver, rpc, story  # noqa: E402 - after the filter
-from .cluster import REGIONS, Cli, Cluster, DemoError, Ports  # noqa: E402
+from .cluster import ALL_REGIONS, REGIONS, Cli, Cluster, DemoError, Ports  # noqa: E402
 from .idp import IdentityProvider  # noqa: E402
 from .organization import generate  # noqa: E402
 from .steps_setup import make_identities  # noqa: E402
@@ -45,8 +46,9 @@ def prepare(cluster: Cluster, verdict: Verdict,
     print(f"{len(organization.people)} people in {len(organization.groups)} groups, "
           f"{sum(len(g.members) for g in organization.groups)} memberships", flush=True)
     rpc.generate(cluster.directory / "python")
-    make_identities(cluster, REGIONS)
-    cluster.configure()
+    regions = REGIONS if os.environ.get("REGIONS") == "2" else ALL_REGIONS
+    make_identities(cluster, regions)
+    cluster.configure(regions)
     configured(cluster)
     world = World(cluster, Cli(cluster), verdict, organization, None, None)
     choices = [world.engineer.user_name, world.mariner.user_name] + [
@@ -66,7 +68,8 @@ def prepare(cluster: Cluster, verdict: Verdict,
 
 def next_steps(world: World) -> str:
     cluster = world.cluster
-    portals = "\n".join(f"  {region:<13} {cluster.portal(region)}/start" for region in REGIONS)
+    running = sorted({region for region, _ in cluster.processes}, key=ALL_REGIONS.index)
+    portals = "\n".join(f"  {region:<13} {cluster.portal(region)}/start" for region in running)
     return f"""
 Portals (sign in as {world.engineer.user_name}, an administrator,
 or as {world.mariner.user_name}; the certificate is the demo's own, so the browser warns):

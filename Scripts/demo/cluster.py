@@ -1,4 +1,4 @@
-"""Ten service processes on loopback: configuration, start, health, SIGKILL, stop."""
+"""Service processes on loopback, five per Region: configuration, start, health, SIGKILL, stop."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from pathlib import Path
 SERVICES = ("keys", "coordinator", "directory", "permission", "portal")
 PRIMARY, ADDITIONAL = "eu-central-1", "eu-west-1"
 REGIONS = (PRIMARY, ADDITIONAL)
+# Joins for the promotions at the end of the story.
+THIRD = "us-east-1"
+ALL_REGIONS = (*REGIONS, THIRD)
 TRUST_DOMAIN = "portolan.demo"
 ACCOUNT = "111122223333"
 
@@ -43,13 +46,13 @@ class Ports:
 
     def rpc(self, region: str, service: str) -> int:
         order = ("directory", "permission", "keys", "coordinator", "portal")
-        return self.base + 100 * REGIONS.index(region) + 1 + order.index(service)
+        return self.base + 100 * ALL_REGIONS.index(region) + 1 + order.index(service)
 
     def https(self, region: str) -> int:
-        return self.base + 100 * REGIONS.index(region) + 6
+        return self.base + 100 * ALL_REGIONS.index(region) + 6
 
     def metrics(self, region: str) -> int:
-        return self.base + 100 * REGIONS.index(region) + 11
+        return self.base + 100 * ALL_REGIONS.index(region) + 11
 
     @property
     def idp(self) -> int:
@@ -57,7 +60,7 @@ class Ports:
 
     def all(self) -> dict[int, str]:
         used = {self.idp: "the identity provider"}
-        for region in REGIONS:
+        for region in ALL_REGIONS:
             used.update({self.rpc(region, s): f"{s} in {region}" for s in SERVICES})
             used[self.https(region)] = f"HTTPS in {region}"
         for number in range(5):
@@ -267,9 +270,10 @@ class Cluster:
             return "(no log)"
         return f"{path}:\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
-    def kill(self, region: str) -> list[int]:
-        """SIGKILL to all services of a Region, at once; answers with the process numbers."""
-        mine = [p for (name, _), p in self.processes.items() if name == region]
+    def kill(self, region: str, services: tuple[str, ...] = SERVICES) -> list[int]:
+        """SIGKILL to services of a Region, at once; answers with the process numbers."""
+        mine = [p for (name, service), p in self.processes.items()
+                if name == region and service in services]
         for process in mine:
             process.send_signal(signal.SIGKILL)
         for process in mine:

@@ -9,6 +9,7 @@ from . import steps_hostile as hostile
 from . import steps_interop as interop
 from . import steps_outage as outage
 from . import steps_people as people
+from . import steps_promotion as promotion
 from . import steps_regions as regions
 from . import steps_setup as setup
 from .world import World
@@ -43,12 +44,20 @@ STEPS = (
     regions.key_usage,
     regions.remove_and_add_again,
 )
+PROMOTION_STEPS = (
+    promotion.third_region,
+    promotion.lag_and_tokens,
+    promotion.planned,
+    promotion.forced,
+    promotion.returning,
+    promotion.back,
+)
 
 
 def tell(world: World) -> None:
     """All steps, or those up to the one that UNTIL names."""
     last = os.environ.get("UNTIL", "")
-    for step in STEPS:
+    for step in STEPS + (() if os.environ.get("REGIONS") == "2" else PROMOTION_STEPS):
         step(world)
         if step.__name__ == last:
             return

@@ -30,7 +30,10 @@ ROWS = {
     "M17": "SCIM provisioning",
     "M18": "use of keys is metered",
     "B1": "progress of the initial replication",
+    "B2": "replication lag, measured and shown",
+    "B3": "consistency tokens, across Regions",
     "B4": "proof that Regions hold the same state",
+    "B5": "promotion of another Region, planned and forced",
     "B8": "standard gRPC on the same port",
 }
 

@@ -50,6 +50,36 @@ struct RegionWorkflowTests {
         await world.end()
     }
 
+    @Test("an addition that is on its way is cancelled, and the reason is kept")
+    func cancel() async throws {
+        let world = try await World { $0.timings.workflowStallMax = .seconds(60) }
+        try await world.instanceReadyToReplicate()
+        world.keys.addKey(World.keyID, in: World.second)
+        let client = try world.administration()
+        let unknown = await refusal {
+            _ = try await client.cancelRegion(.with { $0.region = World.second })
+        }
+        #expect(unknown?.reason == "REGION_NOT_FOUND")
+        _ = try await client.addRegion(.with { $0.region = World.second })
+        await world.stop(World.second)
+        if await refusal({ _ = try await client.cancelRegion(.with { $0.region = World.second }) })
+            == nil
+        {
+            try await eventually("it is taken back") {
+                try await client.listRegions(.init()).regions.map(\.name) == [World.primary]
+            }
+            let described = try await client.describeRegion(.with { $0.region = World.second })
+            #expect(described.progress.failureReason.contains("Cancelled"))
+            try await world.start(World.second)
+            try await world.add(World.second)
+        }
+        let late = await refusal {
+            _ = try await client.cancelRegion(.with { $0.region = World.second })
+        }
+        #expect(late?.reason == "REGION_NOT_ADDING")
+        await world.end()
+    }
+
     @Test("a Region that goes away while it is added fails with a reason that can be read")
     func failure() async throws {
         let world = try await World { $0.timings.workflowStallMax = .milliseconds(400) }

@@ -51,6 +51,18 @@ package final class FakeLog: Sendable {
         contents.withLock { change(&$0.streams[stream, default: []]) }
     }
 
+    /// Moves heads back to what is there, as after a fork was dropped. Services have to be started anew.
+    package func rewind(_ stream: String) {
+        contents.withLock { contents in
+            let entries = contents.streams[stream] ?? []
+            contents.heads[stream] = entries.last?.sequence ?? 0
+            for key in contents.domainHeads.keys where key.hasPrefix(stream + " ") {
+                let domain = key.dropFirst(stream.count + 1)
+                contents.domainHeads[key] = entries.last { $0.domain == domain }?.sequence ?? 0
+            }
+        }
+    }
+
     /// Removes superseded entries, as compaction does.
     package func compact(_ stream: String) {
         tamper(stream) { entries in

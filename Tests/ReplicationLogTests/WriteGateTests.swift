@@ -65,6 +65,21 @@ struct WriteGateTests {
         #expect(code { try replica.admitSender(Sample.primary, of: regional) } == .wrongWriter)
     }
 
+    @Test("a candidate takes the control stream from others; who promised another does not")
+    func candidate() throws {
+        var identity = Sample.identity(region: Sample.replica)
+        try identity.promise(Succession(epoch: 2, primaryRegion: Sample.replica))
+        let candidate = WriteGate(identity: identity, region: Sample.replica)
+        #expect(code { try candidate.admitSender("us-east-1", of: .control) } == nil)
+        #expect(
+            code { try candidate.admitSender("us-east-1", of: .regional("eu-north-1")) }
+                == .wrongWriter)
+        var voter = Sample.identity(region: Sample.replica)
+        try voter.promise(Succession(epoch: 2, primaryRegion: "us-east-1"))
+        let gate = WriteGate(identity: voter, region: Sample.replica)
+        #expect(code { try gate.admitSender("us-east-1", of: .control) } == .wrongWriter)
+    }
+
     @Test("entries of an earlier or an unknown reign are refused")
     func epochs() {
         let gate = WriteGate(

@@ -11,7 +11,7 @@ extension Region {
     /// The planted bug of a Region that takes itself for the primary.
     func usurp() {
         guard var identity = log?.state.identity, !identity.isPrimary else { return }
-        identity.primaryRegion = name
+        identity.history = ReignHistory(epoch: identity.epoch, primaryRegion: name)
         _ = try? transact { try $0.establish(identity) }
     }
 }

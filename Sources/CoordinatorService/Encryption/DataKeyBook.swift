@@ -13,7 +13,12 @@ final class DataKeyBook: Sendable {
         let key: String
     }
 
-    private let wrappedBy = Mutex<[Slot: String]>([:])
+    private struct Held {
+        var wrappedBy: [Slot: String] = [:]
+        var readingID: String?
+    }
+
+    private let held = Mutex(Held())
 
     init(_ engine: any LogEngine) async throws {
         for stream in engine.state.streams.keys {
@@ -30,32 +35,36 @@ final class DataKeyBook: Sendable {
         let relevant = entries.filter {
             $0.key.hasPrefix(Self.keyPrefix) && DomainOwners.sealed.contains($0.domain)
         }
-        let isGone = log.streams.isEmpty
-        guard !relevant.isEmpty || isGone else { return }
-        wrappedBy.withLock { wrappedBy in
-            if isGone { wrappedBy.removeAll() }
+        let readingID = log.identity?.readingID
+        held.withLock { held in
+            if held.readingID != readingID || log.streams.isEmpty {
+                held.readingID = readingID
+                // A stream that was dropped takes its data keys along.
+                let streams = Set(log.streams.keys.map(\.text))
+                held.wrappedBy = held.wrappedBy.filter { streams.contains($0.key.stream) }
+            }
             for entry in relevant {
                 let slot = Slot(stream: entry.stream, domain: entry.domain, key: entry.key)
                 let record =
                     entry.tombstone
                     ? nil : try? StateDataKeyRecord(serializedBytes: entry.value)
-                wrappedBy[slot] = record?.kmsKeyArn
+                held.wrappedBy[slot] = record?.kmsKeyArn
             }
         }
     }
 
     /// How many data keys of these streams there are, and how many of them a key wraps.
     func progress(of keyARN: String, in streams: Set<String>) -> (all: Int, done: Int) {
-        wrappedBy.withLock { wrappedBy in
-            let own = wrappedBy.filter { streams.contains($0.key.stream) }
+        held.withLock { held in
+            let own = held.wrappedBy.filter { streams.contains($0.key.stream) }
             return (own.count, own.values.count { KeyReference.isSameKey($0, keyARN) })
         }
     }
 
     /// Domains of these streams with a data key that another key than this one wraps.
     func domains(notWrappedBy keyARN: String, in streams: Set<String>) -> [String] {
-        let found = wrappedBy.withLock { wrappedBy in
-            wrappedBy.filter {
+        let found = held.withLock { held in
+            held.wrappedBy.filter {
                 streams.contains($0.key.stream) && !KeyReference.isSameKey($0.value, keyARN)
             }.keys
         }

@@ -42,12 +42,13 @@ enum InstanceChange: Sendable {
 
 extension Coordinator {
     /// Changes the instance. `decide` sees the present state and may refuse by throwing; it is asked
-    /// again if the state has moved meanwhile. Events are recorded in the same transaction.
+    /// again if the state has moved meanwhile. Events, and a change of the primary, are part of the
+    /// same transaction.
     ///
     /// Throws: what `decide` throws; `LogError`.
     @discardableResult
     func changeInstance(
-        events: [TrailEvent] = [],
+        events: [TrailEvent] = [], succession: Succession? = nil,
         _ decide: (InstanceState) throws -> [InstanceChange]
     ) async throws -> LogPosition {
         let drafts = trail.drafts(events)
@@ -57,7 +58,7 @@ extension Coordinator {
             let command = AppendCommand(
                 stream: .control, domain: DomainOwners.instance,
                 expectedDomainSequence: state.sequence, records: changes.map { $0.record(state) },
-                events: drafts, writtenAtMicroseconds: now())
+                events: drafts, writtenAtMicroseconds: now(), succession: succession)
             do {
                 return try await engine.append(command).position
             } catch let error as LogError where error.code == .domainAdvanced && attempt < 8 {

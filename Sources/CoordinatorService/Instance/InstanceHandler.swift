@@ -48,12 +48,17 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
         let state = coordinator.instance
         let identity = coordinator.engine.state.identity
         return .with {
-            if let instance = state.instance { $0.instance = instance }
+            if var instance = state.instance {
+                // The records follow the reign a moment later.
+                if let identity { instance.primaryRegion = identity.primaryRegion }
+                $0.instance = instance
+            }
             if let provider = state.identityProvider { $0.identityProvider = provider }
-            $0.regions = state.regionList
+            $0.regions = state.regionList(primary: identity?.primaryRegion)
             $0.region = coordinator.region
             $0.epoch = identity?.epoch ?? 0
             $0.logID = identity?.logID ?? ""
+            $0.reigns = identity?.history.wire ?? []
         }
     }
 
@@ -105,10 +110,55 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
         _ request: CoordinatorRemoveRegionRequest, context: ServerContext
     ) async throws -> CoordinatorRemoveRegionResponse {
         let call = AdministrativeCall(
-            coordinator, "RemoveRegion", context, request: ["regionName": request.region])
+            coordinator, "RemoveRegion", context,
+            request: request.lost
+                ? ["regionName": request.region, "lost": true] : ["regionName": request.region])
         return try await call.run { event in
-            try await coordinator.removeRegion(request.region, event: event)
+            try await coordinator.removeRegion(request.region, lost: request.lost, event: event)
             return .with { $0.status = .removing }
+        }
+    }
+
+    func cancelRegion(
+        _ request: CoordinatorCancelRegionRequest, context: ServerContext
+    ) async throws -> CoordinatorCancelRegionResponse {
+        let call = AdministrativeCall(
+            coordinator, "CancelRegion", context, request: ["regionName": request.region])
+        return try await call.run { event in
+            try await coordinator.cancelRegion(request.region, event: event)
+            return .init()
+        }
+    }
+
+    func promoteRegion(
+        _ request: CoordinatorPromoteRegionRequest, context: ServerContext
+    ) async throws -> CoordinatorPromoteRegionResponse {
+        let call = AdministrativeCall(
+            coordinator, "PromoteRegion", context,
+            request: [
+                "regionName": request.region, "force": request.force,
+                "acceptUnreachable": request.acceptUnreachable, "acceptLoss": request.acceptLoss,
+            ])
+        return try await call.run { try await coordinator.promoteRegion(request, event: $0) }
+    }
+
+    func listUnreplicated(
+        _ request: CoordinatorListUnreplicatedRequest, context: ServerContext
+    ) async throws -> CoordinatorListUnreplicatedResponse {
+        let exports = try coordinator.unreplicatedExports()
+        return .with { $0.exports = exports }
+    }
+
+    func reapplySettings(
+        _ request: CoordinatorReapplySettingsRequest, context: ServerContext
+    ) async throws -> CoordinatorReapplySettingsResponse {
+        let call = AdministrativeCall(
+            coordinator, "ReapplySettings", context,
+            request: ["records": request.records.count, "dryRun": request.dryRun])
+        return try await call.run { event in
+            let outcomes = try await SettingsReapply(coordinator: coordinator)
+                .run(request, event: event)
+            return .with { $0.outcomes = outcomes }
         }
     }
 
@@ -124,8 +174,10 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
             }
             return .with { $0.progress = progress }
         }
+        let primary = coordinator.engine.state.identity?.primaryRegion
         return .with {
             $0.region = region
+            $0.region.primary = region.name == primary
             if let progress { $0.progress = progress }
         }
     }
@@ -133,7 +185,8 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
     func listRegions(
         _ request: CoordinatorListRegionsRequest, context: ServerContext
     ) async throws -> CoordinatorListRegionsResponse {
-        .with { $0.regions = coordinator.instance.regionList }
+        let primary = coordinator.engine.state.identity?.primaryRegion
+        return .with { $0.regions = coordinator.instance.regionList(primary: primary) }
     }
 
     func listAvailableRegions(

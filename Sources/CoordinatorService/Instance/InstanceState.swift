@@ -12,6 +12,9 @@ enum InstanceKey {
     /// The encryption that was in force before a change that is on its way (Encryption).
     static let previousEncryption = "workflow/encryption"
 
+    /// The last entry of a reign: whom the primary has handed over to.
+    static let handover = "handover"
+
     static func region(_ name: String) -> String { regionPrefix + name }
     static func workflow(_ region: String) -> String { workflowPrefix + region }
 }
@@ -26,13 +29,19 @@ struct InstanceState: Sendable {
     /// Progress and failures of Region workflows, by Region.
     private(set) var workflows: [String: CoordinatorRegionProgress] = [:]
     private(set) var previousEncryption: CoordinatorEncryption?
+    /// The newest reign that a primary has handed over to; begins after the commit that says so.
+    private(set) var handover: Reign?
     /// Last sequence of the domain.
     private(set) var sequence: UInt64 = 0
     private var versions: [String: UInt64] = [:]
 
-    /// By name, the primary first.
-    var regionList: [CoordinatorRegion] {
-        regions.values.sorted { ($0.primary ? 0 : 1, $0.name) < ($1.primary ? 0 : 1, $1.name) }
+    /// By name, the primary first. Who that is, the reign says.
+    func regionList(primary: String?) -> [CoordinatorRegion] {
+        regions.values.map { record in
+            var record = record
+            record.primary = record.name == primary
+            return record
+        }.sorted { ($0.primary ? 0 : 1, $0.name) < ($1.primary ? 0 : 1, $1.name) }
     }
 
     /// The Region that a workflow is busy with.
@@ -49,7 +58,10 @@ struct InstanceState: Sendable {
         self.revision = revision + 1
     }
 
-    func nextVersion(of key: String) -> UInt64 { (versions[key] ?? 0) + 1 }
+    /// Of the newest entry of a key; 0 when there is none.
+    func version(of key: String) -> UInt64 { versions[key] ?? 0 }
+
+    func nextVersion(of key: String) -> UInt64 { version(of: key) + 1 }
 
     /// Takes in an entry of the domain. A value that cannot be read counts as absent.
     mutating func apply(_ entry: LogEntry) {
@@ -64,6 +76,10 @@ struct InstanceState: Sendable {
         case InstanceKey.instance: instance = message(CoordinatorInstance.self)
         case InstanceKey.identityProvider:
             identityProvider = message(CoordinatorIdentityProvider.self)
+        case InstanceKey.handover:
+            handover = message(LogReign.self).map {
+                Reign(epoch: $0.epoch, primaryRegion: $0.primaryRegion, after: entry.commit)
+            }
         case InstanceKey.previousEncryption:
             previousEncryption = message(CoordinatorEncryption.self)
         case let key where key.hasPrefix(InstanceKey.regionPrefix):

@@ -9,7 +9,7 @@ import Synchronization
 final class CommitHub: Sendable {
     fileprivate struct State {
         var version: UInt64 = 0
-        var logID: String?
+        var readingID: String?
         var recent: [StreamName: RecentEntries] = [:]
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter: UInt64 = 0
@@ -24,8 +24,8 @@ final class CommitHub: Sendable {
     func publish(_ entries: [LogEntry], _ log: LogState) {
         let waiters = state.withLock { state in
             state.version += 1
-            if state.logID != log.identity?.logID {
-                state.logID = log.identity?.logID
+            if state.readingID != log.identity?.readingID {
+                state.readingID = log.identity?.readingID
                 state.recent.removeAll()
             }
             state.take(entries, log)

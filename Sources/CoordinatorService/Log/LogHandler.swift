@@ -13,6 +13,7 @@ struct LogHandler: CoordinatorLogHandler {
         let region = coordinator.region
         let stream = try DomainOwners.stream(
             for: request.domain, scope: request.scope, peer: context.peer, region: region)
+        if stream == .control { try await coordinator.writeHold.pass() }
         return try await coordinator.answering {
             if coordinator.instance.regions[region]?.status == .removing {
                 throw LogError(

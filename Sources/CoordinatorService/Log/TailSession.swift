@@ -10,6 +10,7 @@ struct TailSession {
     private let responses: ResponseWriter<CoordinatorTailResponse>
     private let domains: Set<String>
     private var positions: [StreamName: UInt64] = [:]
+    /// Names the log and its incarnation here: positions of another one mean nothing.
     private var logID = ""
 
     init(
@@ -29,11 +30,11 @@ struct TailSession {
         var isCaughtUp = false
         while true {
             let version = coordinator.hub.version
-            guard coordinator.engine.state.identity?.logID == logID else {
-                return try await reset("The Region has left the instance.")
+            guard coordinator.engine.state.identity?.readingID == logID else {
+                return try await reset("The Region has left the instance, or copies again.")
             }
             do {
-                try await sendNews()
+                guard try await sendNews() else { continue }
             } catch let error as LogError
                 where error.code == .logMismatch || error.code == .positionExpired
             {
@@ -51,7 +52,7 @@ struct TailSession {
     /// Waits for an instance, takes over the caller's positions if they are good, says Start.
     private mutating func begin() async throws {
         let state = try await stateWithInstance()
-        logID = state.identity?.logID ?? ""
+        logID = state.identity?.readingID ?? ""
         var mustReset = !request.logID.isEmpty && request.logID != logID
         for position in request.after where !mustReset && request.logID == logID {
             guard let name = StreamName(position.stream) else {
@@ -103,14 +104,15 @@ struct TailSession {
         }
     }
 
-    /// Brings every stream to its head.
-    private mutating func sendNews() async throws {
+    /// Brings every stream to its head; false when what was read before has been taken back.
+    private mutating func sendNews() async throws -> Bool {
         let names = coordinator.engine.state.streams.keys.sorted { $0.text < $1.text }
         for name in names {
             while true {
                 let after = positions[name] ?? 0
                 let result = try await coordinator.read(
                     ReadQuery(stream: name, after: after, domains: domains))
+                guard coordinator.engine.state.identity?.readingID == logID else { return false }
                 if result.through.sequence > after {
                     positions[name] = result.through.sequence
                     try await responses.write(
@@ -123,9 +125,16 @@ struct TailSession {
                 if result.isAtHead { break }
             }
         }
+        return true
     }
 
     private func reset(_ reason: String) async throws {
         try await responses.write(.with { $0.reset.reason = reason })
     }
+}
+
+extension LogIdentity {
+    /// The log as the services of this Region read it: a stream that was dropped and copied again is
+    /// another reading.
+    var readingID: String { incarnation == 0 ? logID : "\(logID)/\(incarnation)" }
 }

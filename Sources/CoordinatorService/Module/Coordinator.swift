@@ -16,6 +16,9 @@ final class Coordinator: Sendable {
     let dataKeys: DataKeyBook
     let acknowledgements: AcknowledgementBook
     let subscriptions = SubscriptionBook()
+    let peers = PeerBook()
+    let writeHold = WriteHold()
+    let promotionGate = PromotionGate()
     let trail: TrailWriter
     let channels: any ServiceChannels
     let logger: Logger
@@ -43,11 +46,18 @@ final class Coordinator: Sendable {
             dataKeys.apply(entries, state)
             hub.publish(entries, state)
         }
+        // Others may know of a later primary: asked before anything is written.
+        if engine.state.identity?.isPrimary ?? false, instanceBook.state.regions.count > 1 {
+            writeHold.hold(.start)
+        }
     }
 
     var region: String { settings.region }
 
     var instance: InstanceState { instanceBook.state }
+
+    /// The epoch of the log held here; nil without one.
+    var epoch: UInt64? { engine.state.identity?.epoch }
 
     var isPrimary: Bool { engine.state.identity?.isPrimary ?? false }
 
@@ -59,10 +69,17 @@ final class Coordinator: Sendable {
     /// From memory when the newest entries hold it, else from disk.
     func read(_ query: ReadQuery) async throws -> ReadResult {
         if let recent = hub.read(query) { return recent }
-        return try await engine.read(query)
+        do {
+            return try await engine.read(query)
+        } catch let error as LogError where error.code == .checksumMismatch {
+            try await StorageGuard(coordinator: self).handle(error)
+            throw error
+        }
     }
 
     /// Waits until this Region has applied the position. The call's deadline bounds it.
+    ///
+    /// Throws: FAILED_PRECONDITION POSITION_LOST when it is not part of the log.
     func wait(for position: LogPosition) async throws {
         guard position.sequence > 0 else { return }
         guard let stream = StreamName(position.stream) else {
@@ -72,6 +89,15 @@ final class Coordinator: Sendable {
         }
         while true {
             let version = hub.version
+            if stream == .control, let history = engine.state.identity?.history,
+                position.epoch < history.current.epoch,
+                !history.contains(epoch: position.epoch, sequence: position.sequence)
+            {
+                throw RPCError(
+                    .failedPrecondition, reason: "POSITION_LOST",
+                    message: "What was written at \(position.sequence) of epoch \(position.epoch) "
+                        + "had not been replicated when another Region became the primary.")
+            }
             if engine.state.position(of: stream).sequence >= position.sequence { return }
             try await hub.wait(past: version)
         }

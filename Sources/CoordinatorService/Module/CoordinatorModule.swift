@@ -46,6 +46,8 @@ package struct CoordinatorModule: ServiceModule {
     /// A coordinator without an instance is ready: it waits to be given one.
     package var readiness: Readiness { .ready }
 
+    package var figures: [ServiceFigure] { coordinator.figures }
+
     package func run() async throws {
         while true {
             try await whenLeading(true)
@@ -74,6 +76,8 @@ package struct CoordinatorModule: ServiceModule {
             group.addTask { try await StorageGuard(coordinator: coordinator).run() }
             group.addTask { try await RestoreProof(coordinator: coordinator).run() }
             group.addTask { try await RegionWorkflow(coordinator: coordinator).run() }
+            group.addTask { try await ReignWatch(coordinator: coordinator).run() }
+            group.addTask { try await ForkRepair(coordinator: coordinator).run() }
             group.addTask { try await EncryptionUpdate(coordinator: coordinator).run() }
         }
     }

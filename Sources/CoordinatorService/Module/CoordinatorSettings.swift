@@ -77,6 +77,16 @@ package struct CoordinatorTimings: Sendable {
     package var workflowStallMax = Duration.seconds(120)
     /// Data keys must name a new KMS key within this time.
     package var encryptionUpdateMax = Duration.seconds(300)
+    /// Between two exchanges of reigns with the other Regions.
+    package var reignExchange = Duration.seconds(1)
+    /// A Region that does not answer an exchange for so long counts as unreachable.
+    package var reignAnswerMax = Duration.seconds(2)
+    /// A planned promotion waits so long for the successor to come close,
+    package var promotionCatchUpMax = Duration.seconds(10)
+    /// holds writes back for so long until it has everything,
+    package var promotionDrainMax = Duration.seconds(5)
+    /// and waits so long for it to take over.
+    package var promotionTakeOverMax = Duration.seconds(10)
     /// One call to another service or Region.
     package var call = Duration.seconds(5)
 

@@ -16,7 +16,7 @@ extension RPCError {
     private static func code(of code: LogError.Code) -> Code {
         switch code {
         case .notPrimary, .regionNotEnabled, .wrongWriter, .epochStale, .epochUnknown, .gap,
-            .logMismatch, .storageReadOnly:
+            .forked, .logMismatch, .storageReadOnly:
             .failedPrecondition
         case .domainAdvanced: .aborted
         case .invalidRecord: .invalidArgument

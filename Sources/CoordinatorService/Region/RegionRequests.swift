@@ -69,11 +69,14 @@ extension Coordinator {
     ///
     /// Throws: NOT_FOUND REGION_NOT_FOUND, ABORTED WORKFLOW_IN_PROGRESS, INVALID_ARGUMENT
     /// ValidationException for the primary; `notPrimary`.
-    func removeRegion(_ name: String, event: TrailEvent) async throws {
-        let held = try requirePrimaryWithInstance()
-        guard name != held.primaryRegion else {
+    ///
+    /// `lost`: the Region is not asked to wipe its data.
+    func removeRegion(_ name: String, lost: Bool = false, event: TrailEvent) async throws {
+        _ = try requirePrimaryWithInstance()
+        guard name != region else {
             throw invalid("\(name) is the primary Region and cannot be removed.")
         }
+        if lost { return try await forgetRegion(name, event: event) }
         let progress = CoordinatorRegionProgress.with {
             $0.startedAtUs = now()
             $0.remainingMs = -1
@@ -83,6 +86,44 @@ extension Coordinator {
             try checkNoWorkflow(state)
             record.status = .removing
             return [try .put(record), try .put(progress, of: name)]
+        }
+    }
+
+    /// Forgets a Region that is gone for good. Should it return, it hears that it is not part of the
+    /// instance any more.
+    ///
+    /// Throws: FAILED_PRECONDITION REGION_REACHABLE when it answers.
+    private func forgetRegion(_ name: String, event: TrailEvent) async throws {
+        guard instance.regions[name] != nil else { throw RPCError.noRegion(name) }
+        if (try? await exchangeReigns(with: name, timeout: settings.timings.reignAnswerMax)) != nil
+        {
+            throw RPCError(
+                .failedPrecondition, reason: "REGION_REACHABLE",
+                message: "\(name) answers: remove it in order, so that its data is wiped there.")
+        }
+        try await engine.forget(region: name)
+        acknowledgements.forget(name)
+        try await changeInstance(events: [event]) { state in
+            guard state.regions[name] != nil else { throw RPCError.noRegion(name) }
+            return [.delete(InstanceKey.region(name)), .delete(InstanceKey.workflow(name))]
+        }
+    }
+
+    /// Ends the addition of a Region that is on its way; the workflow takes it back.
+    ///
+    /// Throws: NOT_FOUND REGION_NOT_FOUND, FAILED_PRECONDITION REGION_NOT_ADDING; `notPrimary`.
+    func cancelRegion(_ name: String, event: TrailEvent) async throws {
+        _ = try requirePrimaryWithInstance()
+        try await changeInstance(events: [event]) { state in
+            guard let record = state.regions[name] else { throw RPCError.noRegion(name) }
+            guard record.status == .adding else {
+                throw RPCError(
+                    .failedPrecondition, reason: "REGION_NOT_ADDING",
+                    message: "\(name) is not being added.")
+            }
+            var progress = state.workflows[name] ?? CoordinatorRegionProgress()
+            progress.failureReason = RegionWorkflow.cancelled
+            return [try .put(progress, of: name)]
         }
     }
 

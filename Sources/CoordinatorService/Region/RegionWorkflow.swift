@@ -33,6 +33,7 @@ struct RegionWorkflow {
         do {
             try await invite(region)
             try await awaitCopy(to: region.name)
+            try checkNotCancelled(region.name)
             try await activate(region.name)
         } catch {
             // A call that ends because this process does says CANCELLED, too.
@@ -48,6 +49,7 @@ struct RegionWorkflow {
     /// Brings the signing key there and tells the Region to join. Tried again until it stalls.
     private func invite(_ region: CoordinatorRegion) async throws {
         try await retrying {
+            try checkNotCancelled(region.name)
             try await replicateSigningKey(to: region.name)
             guard let identity = coordinator.engine.state.identity,
                 let instance = coordinator.instance.instance
@@ -58,9 +60,21 @@ struct RegionWorkflow {
                     $0.epoch = identity.epoch
                     $0.primaryRegion = identity.primaryRegion
                     $0.instance = instance
+                    $0.reigns = identity.history.wire
                 }, options: CallOptions(timeout: coordinator.settings.timings.call))
         }
     }
+
+    /// Throws: ABORTED CANCELLED.
+    private func checkNotCancelled(_ region: String) throws {
+        guard coordinator.instance.workflows[region]?.failureReason == Self.cancelled else {
+            return
+        }
+        throw RPCError(.aborted, reason: "CANCELLED", message: Self.cancelled)
+    }
+
+    /// How a cancelled addition ends; also the mark that says so to the workflow.
+    static let cancelled = "Cancelled by an administrator."
 
     private func replicateSigningKey(to region: String) async throws {
         guard let keyID = coordinator.instance.instance?.signingKeyID, !keyID.isEmpty else {
@@ -104,6 +118,7 @@ struct RegionWorkflow {
         var seen: UInt64 = 0
         var lastProgress = ContinuousClock.now
         while true {
+            try checkNotCancelled(region)
             let info = coordinator.acknowledgements.info(region)
             let isCopied = target.allSatisfy { (info?.applied[$0] ?? 0) >= $1 }
             if isCopied, info?.isConnected ?? false, info?.hasSpoken ?? false { return }

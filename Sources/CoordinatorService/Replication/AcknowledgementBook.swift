@@ -7,6 +7,7 @@ struct ReplicaInfo: Sendable {
     var applied: [StreamName: UInt64] = [:]
     var entriesApplied: UInt64 = 0
     var lagMicroseconds: Int64 = -1
+    var lags: [StreamName: Int64] = [:]
     var lastSeenMicroseconds: Int64 = 0
     /// Subscriptions under way.
     var subscriptions = 0
@@ -45,6 +46,9 @@ final class AcknowledgementBook: Sendable {
             }
             info.entriesApplied = request.entriesApplied
             info.lagMicroseconds = request.lagUs
+            for lag in request.lags.prefix(64) {
+                if let stream = StreamName(lag.stream) { info.lags[stream] = lag.lagUs }
+            }
             info.lastSeenMicroseconds = time
             info.hasSpoken = true
             held.replicas[request.region] = info

@@ -13,7 +13,9 @@ struct Canary {
         while true {
             try await Task.sleep(for: coordinator.settings.timings.canary)
             let state = coordinator.engine.state
-            guard coordinator.instance.regions.count > 1 else { continue }
+            guard coordinator.instance.regions.count > 1, !coordinator.writeHold.isHeld else {
+                continue
+            }
             for stream in [StreamName.control, .regional(coordinator.region)] {
                 guard (try? state.gate.admitAppend(to: stream)) != nil else { continue }
                 do {

@@ -39,10 +39,29 @@ struct DigestGuard {
         try Task.checkCancellation()
     }
 
+    /// Digests that agree when a copy is at its writer's position and equal; nil when it is not there
+    /// yet. A copy that differs is dropped and copied again.
+    func proof(of stream: StreamName, against peer: String) async throws -> Int? {
+        guard coordinator.engine.state.streams[stream] != nil,
+            let theirs = try? await digests(of: peer)
+        else { return nil }
+        try await Task.sleep(for: .milliseconds(20))
+        let ours = coordinator.engine.state.digests
+        guard let differing = compare(stream, theirs, ours) else { return nil }
+        guard differing.isEmpty else {
+            try await repair(stream, differing, from: peer)
+            return nil
+        }
+        return ours.count { $0.stream == stream.text }
+    }
+
     /// The streams held here that the peer writes.
     private func copies(from peer: String) -> [StreamName] {
         let state = coordinator.engine.state
-        return state.streams.keys.filter { state.gate.writer(of: $0) == peer }
+        return state.streams.keys.filter {
+            state.gate.writer(of: $0) == peer
+                && ($0 != .control || state.identity?.forkedAfter == nil)
+        }
     }
 
     private func digests(of peer: String) async throws -> [LogDomainDigest] {

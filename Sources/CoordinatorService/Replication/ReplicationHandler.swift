@@ -16,6 +16,7 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
         let sender = try sendingRegion(context, named: request.region)
         try await coordinator.answering {
             try checkLog(request.logID)
+            try checkPath(request.after)
             var session = SubscribeSession(coordinator, sender, request, responses)
             coordinator.acknowledgements.subscribed(sender, by: 1)
             defer { coordinator.acknowledgements.subscribed(sender, by: -1) }
@@ -49,17 +50,24 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
                 .invalidArgument, reason: "INVALID_LOG", message: "The log has no ID or no epoch.")
         }
         try await coordinator.answering {
-            let held = coordinator.engine.state.identity
-            if let held, held.logID == request.logID, held.primaryRegion == request.primaryRegion,
-                held.epoch == request.epoch
-            {
+            let history =
+                ReignHistory(request.reigns)
+                ?? ReignHistory(epoch: request.epoch, primaryRegion: request.primaryRegion)
+            guard history.current.epoch == request.epoch,
+                history.current.primaryRegion == request.primaryRegion
+            else {
+                throw RPCError(
+                    .invalidArgument, reason: "INVALID_LOG", message: "The reigns do not fit.")
+            }
+            if let held = coordinator.engine.state.identity, held.logID == request.logID {
+                guard coordinator.isMember(sender) else { throw RPCError.notMember(sender) }
+                try await coordinator.follow(history)
                 return
             }
             try await coordinator.engine.establish(
                 LogIdentity(
-                    logID: request.logID, region: coordinator.region,
-                    primaryRegion: request.primaryRegion, epoch: request.epoch,
-                    mayWriteOwnStream: held?.mayWriteOwnStream ?? false))
+                    logID: request.logID, region: coordinator.region, history: history,
+                    mayWriteOwnStream: false))
             _ = try await coordinator.trail.record([
                 membershipEvent("JoinInstance", sender, request.instance.instanceArn)
             ])
@@ -91,6 +99,39 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
         return .init()
     }
 
+    func exchangeReigns(
+        _ request: CoordinatorExchangeReignsRequest, context: ServerContext
+    ) async throws -> CoordinatorExchangeReignsResponse {
+        let sender = try sendingRegion(context, named: request.region)
+        return try await coordinator.answering {
+            try checkLog(request.logID)
+            // A Region that has been removed may still hear, but is not listened to.
+            if coordinator.isMember(sender), let history = ReignHistory(request.reigns) {
+                try await coordinator.follow(history)
+            }
+            let state = coordinator.engine.state
+            return .with {
+                $0.reigns = state.identity?.history.wire ?? []
+                $0.control = state.position(of: .control)
+                $0.nowUs = coordinator.now()
+            }
+        }
+    }
+
+    func promiseReign(
+        _ request: CoordinatorPromiseReignRequest, context: ServerContext
+    ) async throws -> CoordinatorPromiseReignResponse {
+        let sender = try sendingRegion(context, named: request.forced ? request.region : nil)
+        return try await coordinator.answering {
+            try checkLog(request.logID)
+            guard coordinator.isMember(sender), coordinator.isMember(request.region),
+                RegionName.isValid(request.region)
+            else { throw RPCError.notMember(request.region) }
+            return try await PromiseAnswer(coordinator: coordinator)
+                .answer(request, from: sender)
+        }
+    }
+
     func getDigests(
         _ request: CoordinatorGetDigestsRequest, context: ServerContext
     ) async throws -> CoordinatorGetDigestsResponse {
@@ -110,6 +151,24 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
                 message: "The request does not come from the coordinator of the Region it names.")
         }
         return region
+    }
+
+    /// A subscriber that stands where this log never was must come to know it first.
+    ///
+    /// Throws: `forked`.
+    private func checkPath(_ positions: [LogPosition]) throws {
+        guard let identity = coordinator.engine.state.identity, identity.isPrimary else { return }
+        for position in positions where position.stream == StreamName.control.text {
+            guard
+                position.epoch == 0
+                    || identity.history.contains(epoch: position.epoch, sequence: position.sequence)
+            else {
+                throw LogError(
+                    .forked,
+                    "Position \(position.sequence) of epoch \(position.epoch) is not part of the log."
+                )
+            }
+        }
     }
 
     private func checkLog(_ logID: String) throws {

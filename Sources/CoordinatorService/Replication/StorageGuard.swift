@@ -35,7 +35,8 @@ struct StorageGuard {
         }
     }
 
-    private func handle(_ error: LogError) async throws {
+    /// Raises the alarm, and drops the stream when it is a copy.
+    func handle(_ error: LogError) async throws {
         guard let stream = error.damagedStream else { return }
         let copied = SubscriptionRules.streamToCopyAgain(
             after: error, coordinator.engine.state)

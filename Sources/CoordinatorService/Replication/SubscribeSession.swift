@@ -10,6 +10,8 @@ struct SubscribeSession {
     private let responses: ResponseWriter<CoordinatorSubscribeResponse>
     private let logID: String
     private let returnsOwnStream: Bool
+    private let wantsControl: Bool
+    private let epoch: UInt64?
     private var positions: [StreamName: UInt64] = [:]
     private var greeted: Set<StreamName> = []
 
@@ -24,6 +26,8 @@ struct SubscribeSession {
         for position in request.after.prefix(64) {
             if let name = StreamName(position.stream) { positions[name] = position.sequence }
         }
+        wantsControl = positions[.control] != nil
+        epoch = coordinator.epoch
         returnsOwnStream = positions[.regional(subscriber)] != nil
     }
 
@@ -37,6 +41,8 @@ struct SubscribeSession {
             }
             guard coordinator.isMember(subscriber) else { throw RPCError.notMember(subscriber) }
             for stream in streams(state) { try await sendNews(of: stream) }
+            // The subscriber asks again, for what this Region writes in the new reign.
+            guard state.identity?.epoch == epoch else { return }
             try await coordinator.hub.wait(past: version)
         }
     }
@@ -49,7 +55,12 @@ struct SubscribeSession {
         if identity.isPrimary, returnsOwnStream { streams.append(.regional(subscriber)) }
         // Until this Region has its own stream back, there is nothing of it to send.
         if identity.mayWriteOwnStream { streams.append(.regional(coordinator.region)) }
-        if identity.isPrimary { streams.append(.control) }
+        // A former primary brings its successor up to the handover, and who has promised to follow a
+        // candidate gives it what the lost primary left here.
+        let isSource =
+            identity.isPrimary || identity.primaryRegion == subscriber
+            || identity.promise?.primaryRegion == subscriber
+        if isSource, wantsControl, identity.forkedAfter == nil { streams.append(.control) }
         return streams
     }
 

@@ -46,30 +46,39 @@ struct Subscription {
         }
     }
 
+    private var streams: [StreamName] { coordinator.engine.state.identity.map(streams) ?? [] }
+
     /// The streams that the peer sends.
-    private var streams: [StreamName] {
-        guard let identity = coordinator.engine.state.identity else { return [] }
+    private func streams(_ identity: LogIdentity) -> [StreamName] {
         var streams = [StreamName.regional(peer)]
         if identity.primaryRegion == peer {
-            streams.append(.control)
+            if identity.forkedAfter == nil { streams.append(.control) }
             if !identity.mayWriteOwnStream { streams.append(.regional(coordinator.region)) }
         }
         return streams
     }
 
     private func once() async throws {
-        guard let identity = coordinator.engine.state.identity else { return }
+        // Who writes what is settled first: a reign that has ended sends nothing more.
+        try await coordinator.exchangeReigns(
+            with: peer, timeout: coordinator.settings.timings.call)
         let state = coordinator.engine.state
+        guard let identity = state.identity else { return }
+        let wanted = Set(streams(identity))
+        coordinator.subscriptions.change(peer) { info in
+            info.lags = info.lags.filter { wanted.contains($0.key) }
+        }
         let client = try coordinator.replication(in: peer)
         let messages = try await client.subscribe(
             .with {
                 $0.region = coordinator.region
                 $0.logID = identity.logID
-                $0.after = streams.map { state.position(of: $0) }
+                $0.after = streams(identity).map { state.position(of: $0) }
             })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await receive(messages, identity.logID) }
             group.addTask { try await watch() }
+            group.addTask { try await stay(in: identity) }
             group.addTask { try await acknowledge(client) }
             defer { group.cancelAll() }
             try await group.next()
@@ -92,9 +101,10 @@ struct Subscription {
                 $0.isConnected = true
                 $0.problem = nil
                 $0.lastSeen = now
-                $0.skew = message.sentAtUs - now
                 $0.entriesApplied += UInt64(message.entries.count)
-                if let canary { $0.lag = max(0, now - canary.writtenAtUs) }
+                guard let stream = StreamName(message.stream) else { return }
+                $0.heads[stream] = message.head
+                if let canary { $0.lags[stream] = max(0, now - canary.writtenAtUs) }
             }
             // The primary then gets this stream from here: subscribe anew, without it.
             if try await takesOverOwnStream(message, position) { return }
@@ -109,11 +119,25 @@ struct Subscription {
     ) async throws -> Bool {
         guard message.stream == StreamName.regional(coordinator.region).text,
             position.sequence >= message.head.sequence,
-            var identity = coordinator.engine.state.identity, !identity.mayWriteOwnStream
+            !(coordinator.engine.state.identity?.mayWriteOwnStream ?? true)
         else { return false }
-        identity.mayWriteOwnStream = true
-        try await coordinator.engine.establish(identity)
+        try await coordinator.engine.amend(events: []) { identity, _ in
+            identity.mayWriteOwnStream = true
+        }
         return true
+    }
+
+    /// Returns when another reign has begun, or the fork of this Region has been dropped: what the peer
+    /// sends is then another set of streams.
+    private func stay(in identity: LogIdentity) async throws {
+        while true {
+            let version = coordinator.hub.version
+            let present = coordinator.engine.state.identity
+            guard present?.history == identity.history,
+                present?.forkedAfter == identity.forkedAfter
+            else { return }
+            try await coordinator.hub.wait(past: version)
+        }
     }
 
     /// Gives up a peer that has gone silent.
@@ -143,6 +167,12 @@ struct Subscription {
                     .map { state.position(of: $0) }
                 $0.entriesApplied = info.entriesApplied
                 $0.lagUs = info.lag
+                $0.lags = info.lags.sorted { $0.key.text < $1.key.text }.map { stream, lag in
+                    .with {
+                        $0.stream = stream.text
+                        $0.lagUs = lag
+                    }
+                }
             }
             if request != told, info.isConnected {
                 _ = try await client.acknowledge(

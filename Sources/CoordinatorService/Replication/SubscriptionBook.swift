@@ -1,3 +1,4 @@
+import Contracts
 import ReplicationLog
 import Synchronization
 
@@ -10,10 +11,13 @@ final class SubscriptionBook: Sendable {
         var problem: String?
         /// Entries applied since this process joined or started.
         var entriesApplied: UInt64 = 0
-        /// Age of the last canary when it was applied here; -1 when none has come.
-        var lag: Int64 = -1
-        /// Clock of the other Region minus ours, microseconds; includes the way.
-        var skew: Int64 = 0
+        /// Age of each stream's last canary when it was applied here.
+        var lags: [StreamName: Int64] = [:]
+        /// Heads of the other Region's streams as it last said.
+        var heads: [StreamName: LogPosition] = [:]
+
+        /// The worst of all streams; -1 when no canary has come.
+        var lag: Int64 { lags.values.max() ?? -1 }
     }
 
     private let regions = Mutex<[String: Info]>([:])

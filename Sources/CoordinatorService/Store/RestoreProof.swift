@@ -44,17 +44,17 @@ struct RestoreProof {
     }
 
     private func resume() async throws {
-        guard var identity = coordinator.engine.state.identity else { return }
-        identity.isRestored = false
-        identity.mayWriteOwnStream = true
         let event = TrailEvent(
             name: "RestoreProved", source: AdministrativeCall.source,
             actor: .with {
                 $0.type = "AWSService"
                 $0.userName = "coordinator.\(coordinator.region)"
             }, type: "AwsServiceEvent", serviceDetails: ["region": coordinator.region])
-        _ = try await coordinator.trail.record([event])
-        try await coordinator.engine.establish(identity)
+        try await coordinator.engine.amend(events: coordinator.trail.drafts([event])) {
+            identity, _ in
+            identity.isRestored = false
+            identity.mayWriteOwnStream = true
+        }
     }
 
     private static func explanation(_ verdict: RestoreVerdict) -> String {

@@ -129,7 +129,7 @@ extension DirectoryServer {
 
 extension DirectoryGroup {
     /// What the log holds: a GroupRecord.
-    fileprivate var record: [UInt8] {
+    var record: [UInt8] {
         get throws {
             var record = DirectoryGroupRecord()
             record.group = self
@@ -137,13 +137,13 @@ extension DirectoryGroup {
         }
     }
 
-    fileprivate var claims: [String] {
+    var claims: [String] {
         ["group-name/\(displayName.lowercased())"]
             + (externalID.isEmpty ? [] : ["group-external/\(externalID)"])
     }
 
     /// Throws: ALREADY_EXISTS GROUP_NAME_TAKEN, EXTERNAL_ID_TAKEN.
-    fileprivate func checkUnique(in state: DirectoryState, except row: UInt32?) throws {
+    func checkUnique(in state: DirectoryState, except row: UInt32?) throws {
         if let holder = state.groups.find(name: displayName), holder != row {
             throw RPCError.taken(
                 "GROUP_NAME_TAKEN", "group name", by: state.groups.ids[Int(holder)], "group-id")

@@ -131,7 +131,7 @@ extension DirectoryServer {
 
 extension DirectoryUser {
     /// What the log holds: a UserRecord.
-    fileprivate var record: [UInt8] {
+    var record: [UInt8] {
         get throws {
             var record = DirectoryUserRecord()
             record.user = self
@@ -140,13 +140,13 @@ extension DirectoryUser {
     }
 
     /// What nobody else may take in the same batch.
-    fileprivate var claims: [String] {
+    var claims: [String] {
         ["user-name/\(userName.lowercased())"]
             + (externalID.isEmpty ? [] : ["user-external/\(externalID)"])
     }
 
     /// Throws: ALREADY_EXISTS USER_NAME_TAKEN, EXTERNAL_ID_TAKEN.
-    fileprivate func checkUnique(in state: DirectoryState, except row: UInt32?) throws {
+    func checkUnique(in state: DirectoryState, except row: UInt32?) throws {
         if let holder = state.users.find(name: userName), holder != row {
             throw RPCError.taken(
                 "USER_NAME_TAKEN", "user name", by: state.users.ids[Int(holder)], "user-id")

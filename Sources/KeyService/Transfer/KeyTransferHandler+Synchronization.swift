@@ -8,19 +8,22 @@ extension KeyTransferHandler {
         _ request: KeysSynchronizeReplicasRequest, context: ServerContext
     ) async throws -> KeysSynchronizeReplicasResponse {
         let region = try sender(context)
-        let isLast = try await administration.gate.run {
+        let (isLast, formerReplicas) = try await administration.gate.run {
+            () -> (Bool, [String]) in
             guard let key = administration.ring[request.keyID],
                 let changed = changed(key, request, from: region)
-            else { return false }
+            else { return (false, []) }
             try await administration.performForService(
                 "SynchronizeMultiRegionKey", resource: key.arn,
                 details: ["keyId": key.stored.keyID, "region": region]
             ) { _ = try administration.save(changed) }
-            return request.replicaDeleted
+            let isDeposed = key.isPrimary && changed.primaryRegion != configuration.region
+            return (request.replicaDeleted, isDeposed ? key.stored.replicaRegions : [])
         }
         if isLast { synchronizer.markChanged(request.keyID) }
         var response = KeysSynchronizeReplicasResponse()
         note(request, from: region)
+        response.formerReplicaRegions = formerReplicas
         if let key = administration.ring[request.keyID] {
             response.policy = key.stored.policy
             response.keyState = key.stored.state
@@ -62,15 +65,20 @@ extension KeyTransferHandler {
             if let last = stored.materials.lastIndex(where: { $0.id == current }) {
                 for index in 0...last { stored.materials[index].isPending = false }
             }
+            if key.isPrimary { stored.stepDown() }
         }
         return changed == key.stored ? nil : changed
     }
 
     /// Only the primary says which Regions are related; a new one is known by its higher epoch, and
-    /// has been a replica before.
+    /// has been a replica before. Of two that have taken over in the same epoch the one whose name
+    /// sorts first remains.
     private func isAuthoritative(_ key: ActiveKey, _ epoch: Int64, _ region: String) -> Bool {
-        guard !key.isPrimary else { return false }
-        if epoch == key.stored.primaryEpoch { return key.stored.primaryRegion == region }
+        if epoch == key.stored.primaryEpoch {
+            return key.stored.primaryRegion == region
+                || (key.isPrimary && region < configuration.region
+                    && key.stored.replicaRegions.contains(region))
+        }
         return epoch > key.stored.primaryEpoch
             && (key.stored.primaryRegion == region || key.stored.replicaRegions.contains(region))
     }

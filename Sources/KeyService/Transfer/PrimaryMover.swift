@@ -73,8 +73,7 @@ struct PrimaryMover: Sendable {
         let region = request.primaryRegion
         let key = try administration.ring.key(request.keyID, .exact, allowsAlias: false)
         return try administration.meter.metered("UpdatePrimaryRegion", key, caller) {
-            try administration.authorizer.authorize(
-                caller, "kms:UpdatePrimaryRegion", on: key, keys: ["kms:primaryregion": [region]])
+            try administration.authorizer.authorizeMove(caller, of: key, to: region)
             guard key.isPrimary else {
                 throw RPCError.unsupported("\(key.arn) is not the primary key of several Regions.")
             }

@@ -126,6 +126,7 @@ final class ReplicaSynchronizer: Sendable {
                     state: answer.keyState, policy: answer.policy,
                     heardAtMicroseconds: administration.now()))
         }
+        await adopt(answer.formerReplicaRegions, of: key.stored.keyID)
         let there = Set(answer.materialIds.map { [UInt8]($0) })
         // A replica without any material is gone, and will say so.
         guard !there.isEmpty, !key.stored.isImported,
@@ -144,6 +145,30 @@ final class ReplicaSynchronizer: Sendable {
         } catch {
             note(error, region, &unreachable)
             return false
+        }
+    }
+
+    /// Takes over the Regions that a former primary has replicated to and that are not known here.
+    private func adopt(_ regions: [String], of keyID: String) async {
+        guard !regions.isEmpty else { return }
+        do {
+            try await administration.gate.run { [self] in
+                guard let key = administration.ring[keyID], key.isPrimary else { return }
+                let known = Set(key.stored.replicaRegions)
+                let news = regions.prefix(64).filter {
+                    !known.contains($0) && $0 != administration.configuration.region
+                }
+                guard !news.isEmpty else { return }
+                try administration.save(
+                    key.stored.with { stored in
+                        stored.replicaRegions = (stored.replicaRegions + news).sorted()
+                    })
+                markChanged(keyID)
+            }
+        } catch {
+            administration.logger.warning(
+                "replicas of a former primary key were not taken over",
+                metadata: ["key": "\(keyID)", "error": "\(error)"])
         }
     }
 

@@ -7,6 +7,8 @@ package struct InstanceSnapshot: Sendable, Equatable {
     package let epoch: UInt64
     /// Names the log; another log means another instance, or this one joined anew.
     package let logID: String
+    /// Who has written the control stream, and from where on; oldest first.
+    package let reigns: [LogReign]
 
     package init?(_ response: CoordinatorGetInstanceResponse) {
         guard response.hasInstance, !response.instance.instanceArn.isEmpty else { return nil }
@@ -14,6 +16,16 @@ package struct InstanceSnapshot: Sendable, Equatable {
         regions = response.regions
         epoch = response.epoch
         logID = response.logID
+        reigns = response.reigns
+    }
+
+    /// Whether a position of the control stream was written by a former primary beyond what its
+    /// successor took over: it will never be reached here.
+    package func hasLost(_ position: LogPosition) -> Bool {
+        guard position.stream == "control", position.epoch < epoch,
+            let index = reigns.firstIndex(where: { $0.epoch > position.epoch })
+        else { return false }
+        return position.sequence > reigns[index].afterSequence
     }
 
     /// What the keys service is asked to wrap data keys with, in any Region.

@@ -56,15 +56,23 @@ package final class DomainReplica<State: DomainState>: Sendable {
     ///
     /// Gives up a little before the deadline so that the answer still arrives.
     ///
-    /// Throws: UNAVAILABLE NOT_REPLICATED_YET, and the status' error when not open.
+    /// Throws: UNAVAILABLE NOT_REPLICATED_YET; FAILED_PRECONDITION POSITION_LOST for what a former
+    /// primary acknowledged and nobody else received; and the status' error when not open.
     package func wait(for position: LogPosition, until deadline: Deadline) async throws {
+        if let snapshot = instance.current, snapshot.hasLost(position) {
+            throw RPCError.positionLost(position, primary: snapshot.instance.primaryRegion)
+        }
         guard !covers(position) else { return }
         let remaining = deadline.remaining
         let end = Deadline.after(remaining - min(remaining / 4, .milliseconds(500)))
         let isMet = try await progressed.wait(until: end) { [self] in
             covers(position) || !status.isOpen
+                || instance.current?.hasLost(position) ?? false
         }
         if let error = status.error { throw error }
+        if let snapshot = instance.current, snapshot.hasLost(position) {
+            throw RPCError.positionLost(position, primary: snapshot.instance.primaryRegion)
+        }
         guard isMet else {
             throw RPCError(
                 .unavailable, reason: "NOT_REPLICATED_YET",
@@ -96,5 +104,19 @@ package final class DomainReplica<State: DomainState>: Sendable {
             core.drop()
             core.status = status
         }
+    }
+}
+
+extension RPCError {
+    package static func positionLost(_ position: LogPosition, primary: String) -> RPCError {
+        RPCError(
+            .failedPrecondition, reason: "POSITION_LOST",
+            message: "What was written at \(position.sequence) of epoch \(position.epoch) had not "
+                + "been replicated when \(primary) became the primary; the former primary "
+                + "exports it when it returns.",
+            metadata: [
+                "stream": position.stream, "sequence": "\(position.sequence)",
+                "epoch": "\(position.epoch)",
+            ])
     }
 }

@@ -18,6 +18,8 @@ package struct LogError: Error, Sendable {
         case epochStale = "EPOCH_STALE"
         /// An entry is of a reign that this Region has not been told of.
         case epochUnknown = "EPOCH_UNKNOWN"
+        /// This Region holds entries of the control stream that are not part of the log.
+        case forked = "LOG_FORKED"
         /// Entries before the received ones are missing.
         case gap = "LOG_GAP"
         /// An entry is not what its writer wrote.

@@ -114,6 +114,9 @@ package struct ValidatedBatch: Sendable {
         if let first = news.first {
             try gate.admitEpoch(first.epoch, of: stream, headEpoch: held?.headEpoch ?? 0)
         }
+        for entry in news {
+            try gate.admitPlace(epoch: entry.epoch, sequence: entry.sequence, of: stream)
+        }
         try gate.admitEpoch(
             batch.through.epoch, of: stream, headEpoch: held?.headEpoch ?? 0)
         return news

@@ -53,7 +53,7 @@ package struct WriteGate: Sendable {
     /// Whether entries of the stream may come from that sender.
     ///
     /// A returning Region may get its own stream back from the primary, and only until it writes
-    /// there again.
+    /// there again. A Region that is about to take over may get the control stream from any other.
     ///
     /// Throws: `regionNotEnabled`, `wrongWriter`.
     package func admitSender(_ sender: String, of stream: StreamName) throws(LogError) {
@@ -67,6 +67,18 @@ package struct WriteGate: Sendable {
                 throw LogError(
                     .wrongWriter, "\(sender) sent entries of \(stream), which is written here.")
             }
+            return
+        }
+        guard stream != .control || identity.forkedAfter == nil else {
+            throw LogError(
+                .forked,
+                "The Region \(region) holds entries of \(stream) that are not part of the log.")
+        }
+        // A candidate takes what the primary left from whoever has it; epochs and places are checked
+        // as always.
+        if stream == .control, identity.promise?.primaryRegion == region,
+            identity.promise?.epoch ?? 0 > identity.epoch, sender != region
+        {
             return
         }
         guard writer(of: stream) == sender, sender != region else {
@@ -92,6 +104,20 @@ package struct WriteGate: Sendable {
             throw LogError(
                 .epochUnknown,
                 "An entry of epoch \(epoch) in \(stream) is of a reign not known here.")
+        }
+    }
+
+    /// Whether an entry stands where the reign of its epoch was.
+    ///
+    /// Throws: `epochStale`.
+    package func admitPlace(
+        epoch: UInt64, sequence: UInt64, of stream: StreamName
+    ) throws(LogError) {
+        guard stream == .control, let history = identity?.history else { return }
+        guard history.contains(epoch: epoch, sequence: sequence) else {
+            throw LogError(
+                .epochStale,
+                "Entry \(sequence) of epoch \(epoch) in \(stream) is not part of that reign.")
         }
     }
 }

@@ -6,7 +6,8 @@ extension LogTransaction {
     /// The command's form has been checked before.
     package func append(_ command: AppendCommand) throws -> AppendOutcome {
         if !command.requestID.isEmpty, let known = outcome(of: command.requestID) { return known }
-        let epoch = try state.gate.admitAppend(to: command.stream)
+        let admission = try command.admission(state)
+        let epoch = try admission.gate.admitAppend(to: command.stream)
         let held = state.streams[command.stream]
         let last = held?.domains[command.domain]?.lastSequence ?? 0
         if let expected = command.expectedDomainSequence, expected != last {
@@ -19,6 +20,7 @@ extension LogTransaction {
         let outcome = try withStream(command.stream) { stream in
             try store(command, epoch: epoch, previous: previous, in: &stream)
         }
+        if let identity = admission.identity { try setIdentity(identity) }
         try record(command.events)
         if !command.requestID.isEmpty { requests[command.requestID] = outcome }
         return outcome

@@ -12,11 +12,13 @@ package struct AppendCommand: Sendable {
     /// Empty: no protection against repeats.
     package var requestID: String
     package var writtenAtMicroseconds: Int64
+    /// With an append to the control stream: the change of the primary that goes with it.
+    package var succession: Succession?
 
     package init(
         stream: StreamName, domain: String, expectedDomainSequence: UInt64?,
         records: [LogRecord], events: [TrailDraft] = [], requestID: String = "",
-        writtenAtMicroseconds: Int64
+        writtenAtMicroseconds: Int64, succession: Succession? = nil
     ) {
         self.stream = stream
         self.domain = domain
@@ -25,6 +27,26 @@ package struct AppendCommand: Sendable {
         self.events = events
         self.requestID = requestID
         self.writtenAtMicroseconds = writtenAtMicroseconds
+        self.succession = succession
+    }
+
+    /// The gate that the append has to pass, and the identity held once it is durable (nil: as
+    /// before). The records of a Region that becomes the primary belong to the new reign already.
+    package func admission(
+        _ state: LogState
+    ) throws(LogError) -> (gate: WriteGate, identity: LogIdentity?) {
+        guard let succession else { return (state.gate, nil) }
+        guard stream == .control, let identity = state.identity else {
+            throw LogError(
+                .regionNotEnabled, "The Region \(state.region) holds no instance.")
+        }
+        let head = state.position(of: .control).sequence
+        if succession.primaryRegion == state.region {
+            let next = try identity.succeeded(by: succession, at: head)
+            return (WriteGate(identity: next, region: state.region), next)
+        }
+        let next = try identity.succeeded(by: succession, at: head + UInt64(records.count))
+        return (state.gate, next)
     }
 }
 

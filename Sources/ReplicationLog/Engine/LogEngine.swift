@@ -23,10 +23,20 @@ package protocol LogEngine: Sendable {
     /// Throws `logMismatch` while another log is held.
     func establish(_ identity: LogIdentity) async throws
 
+    /// Changes this Region's part in the log by what is held at that moment, in one transaction with
+    /// these events. Returns what is held afterwards. A `change` that throws, or changes nothing,
+    /// leaves everything as it was, the events included.
+    /// Throws `regionNotEnabled` without a log; what `change` throws.
+    @discardableResult
+    func amend(
+        events: [TrailDraft],
+        _ change: @escaping @Sendable (inout LogIdentity, LogState) throws(LogError) -> Void
+    ) async throws -> LogIdentity
+
     /// Drops the log and everything with it except the trail, adding these events to it.
     func wipe(events: [TrailDraft]) async throws
 
-    /// Compare-and-append; a repeat of a `requestID` of the last five minutes answers as before.
+    /// Compare-and-append, with a change of the primary if the command asks for it; a repeat of a `requestID` of the last five minutes answers as before.
     func append(_ command: AppendCommand) async throws -> AppendOutcome
 
     /// Stores whole received commits and moves the position in the same transaction. Entries
@@ -41,7 +51,8 @@ package protocol LogEngine: Sendable {
         stream: StreamName, domain: String, keyPrefix: String
     ) async throws -> [LogEntry]
 
-    /// Drops a stream that another Region writes, so that it can be copied again.
+    /// Drops a stream that another Region writes, so that it can be copied again; the incarnation goes
+    /// up, and a fork of the control stream is gone with it.
     /// Throws `wrongWriter` for a stream that is written here.
     func drop(_ stream: StreamName) async throws
 

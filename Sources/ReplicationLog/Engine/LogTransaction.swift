@@ -55,6 +55,11 @@ package final class LogTransaction {
         requests.removeAll()
     }
 
+    func forgetRequests() {
+        forgetsRequests = true
+        requests.removeAll()
+    }
+
     func remove(_ stream: StreamState) throws {
         writes += 1
         try tables.remove(stream)

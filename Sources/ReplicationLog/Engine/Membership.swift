@@ -18,6 +18,21 @@ extension LogTransaction {
         try setIdentity(identity)
     }
 
+    /// Changes this Region's part in the log by what is held now; events only with a change.
+    package func amend(
+        events: [TrailDraft], _ change: (inout LogIdentity, LogState) throws(LogError) -> Void
+    ) throws -> LogIdentity {
+        guard let held = state.identity else {
+            throw LogError(.regionNotEnabled, "The Region \(state.region) holds no instance.")
+        }
+        var identity = held
+        try change(&identity, state)
+        guard identity != held else { return held }
+        try setIdentity(identity)
+        try record(events)
+        return identity
+    }
+
     /// Drops the log and everything with it except the trail.
     package func wipe(events: [TrailDraft]) throws {
         try removeEverything()
@@ -31,6 +46,14 @@ extension LogTransaction {
         }
         guard let held = state.streams[stream] else { return }
         try remove(held)
+        guard var identity = state.identity else { return }
+        identity.incarnation += 1
+        if stream == .control {
+            identity.forkedAfter = nil
+            // What was answered before may be among what is gone.
+            forgetRequests()
+        }
+        try setIdentity(identity)
     }
 
     package func acknowledge(

@@ -23,6 +23,16 @@ extension TransactionalLogEngine {
         try await write(weight: 256) { try $0.establish(identity) }
     }
 
+    @discardableResult
+    package func amend(
+        events: [TrailDraft],
+        _ change: @escaping @Sendable (inout LogIdentity, LogState) throws(LogError) -> Void
+    ) async throws -> LogIdentity {
+        try await write(weight: 256 + events.count * 2_048) {
+            try $0.amend(events: events, change)
+        }
+    }
+
     package func wipe(events: [TrailDraft]) async throws {
         try await write(weight: 256 + events.count * 2_048) { try $0.wipe(events: events) }
     }

@@ -15,6 +15,7 @@ extension ServiceRules {
                     M.createUser, M.updateUser, M.deleteUser, M.createGroup, M.updateGroup,
                     M.deleteGroup, M.changeMembers,
                 ], local(.portal) + [administrator]),
+            Grant([M.reapplyRecords], [administrator]),
         ]
     }
 
@@ -34,6 +35,7 @@ extension ServiceRules {
                     M.createApplication, M.updateApplication, M.deleteApplication,
                     M.createApplicationAssignment, M.deleteApplicationAssignment,
                 ], local(.portal) + [administrator]),
+            Grant([M.reapplyRecords], [administrator]),
         ]
     }
 
@@ -55,14 +57,17 @@ extension ServiceRules {
                 [
                     M.enableKey, M.disableKey, M.scheduleKeyDeletion, M.cancelKeyDeletion,
                     M.putKeyPolicy, M.createAlias, M.deleteAlias, M.updateAlias,
-                    M.updateKeyDescription, M.updatePrimaryRegion, M.enableKeyRotation,
+                    M.updateKeyDescription, M.enableKeyRotation,
                     M.disableKeyRotation, M.rotateKeyOnDemand, M.tagResource, M.untagResource,
                     M.createGrant, M.retireGrant, M.revokeGrant, M.getParametersForImport,
                     M.importKeyMaterial, M.deleteImportedKeyMaterial,
                 ],
                 // The portal calls for whom it has recognised; the keys service asks the policies.
                 local(.portal) + [administrator, keyAdministrator]),
-            Grant([M.checkKeyAccess], local(.coordinator)),
+            Grant(
+                [M.updatePrimaryRegion],
+                local(.coordinator, .portal) + [administrator, keyAdministrator]),
+            Grant([M.checkKeyAccess, M.assumePrimary], local(.coordinator)),
             Grant(
                 C.all,
                 local(.directory, .permission, .coordinator, .portal)
@@ -85,11 +90,15 @@ extension ServiceRules {
                 ],
                 local(.directory, .permission, .keys, .portal)
                     + [administrator, keyAdministrator, auditor]),
+            Grant([I.listUnreplicated], local(.portal) + [administrator, auditor]),
             Grant([I.verifyRegions], local(.portal) + [administrator, auditor]),
             Grant(
-                [I.addRegion, I.removeRegion, I.updateInstance, I.putIdentityProvider],
+                [
+                    I.addRegion, I.removeRegion, I.cancelRegion, I.promoteRegion, I.updateInstance,
+                    I.putIdentityProvider,
+                ],
                 local(.portal) + [administrator]),
-            Grant([I.createInstance], [administrator]),
+            Grant([I.createInstance, I.reapplySettings], [administrator]),
             Grant([TrailMethods.record], local(.directory, .permission, .keys, .portal)),
             Grant(
                 [TrailMethods.lookUp, TrailMethods.export, TrailMethods.verify],

@@ -41,12 +41,28 @@ struct ClientOptions: ParsableArguments {
         let session = RegionSession(
             context: context, region: region, channels: channels, options: call)
         do {
-            let result = try await body(session)
+            let result = try await following(session, body)
             await channels.close()
             return result
         } catch {
             await channels.close()
             throw error
+        }
+    }
+
+    /// Goes to the primary when the Region that is asked by default is not it any more. Nothing has
+    /// happened where that was refused. A Region named on the command line is asked and no other.
+    private func following<Result: Sendable>(
+        _ session: RegionSession, _ body: (RegionSession) async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body(session)
+        } catch let error as RPCError where error.reason == "NOT_PRIMARY" && region == nil {
+            guard let primary = error.metadata["primary-region"],
+                let other = try? session.other(primary)
+            else { throw error }
+            Console.note("\(primary) is the primary Region; asked there.")
+            return try await body(other)
         }
     }
 }

@@ -49,6 +49,17 @@ enum ErrorText {
                 "An application is written in its own Region: run it with --region \($0)."
             } ?? "An application is written in its own Region; see portolan application list."
         },
+        "PRIMARY_REACHABLE": { _ in "Plan it: portolan region promote <region>, without --force." },
+        "PROMISES_MISSING": { _ in
+            "Bring the Regions back, or, with --force, add --accept-unreachable."
+        },
+        "REPLICA_BEHIND": { metadata in
+            metadata["region"].map {
+                "Promote \($0) instead, or, with --force, add --accept-loss."
+            } ?? "portolan status shows how far it is."
+        },
+        "ALREADY_PRIMARY": { _ in "See it with portolan status." },
+        "PROMOTION_UNDER_WAY": { _ in "Try again in a few seconds." },
         "REGION_NOT_ENABLED": { _ in
             "This Region holds no instance. In the primary: portolan region add <this region>."
         },
@@ -72,6 +83,9 @@ enum ErrorText {
         "AlreadyExistsException": { _ in "See what there is: portolan key list." },
         "STATE_LOADING": { _ in "The service is catching up after a start: try again shortly." },
         "NOT_REPLICATED_YET": { _ in "The Region is behind: portolan status shows by how much." },
+        "POSITION_LOST": { _ in
+            "Look at what was left over: portolan region unreplicated --region <former primary>."
+        },
         "STORAGE_FULL": { _ in "Free space in the Region's data directory; nothing was changed." },
         "STORAGE_READ_ONLY": { _ in "Make the data directory writable; nothing was changed." },
         "TOO_MANY_TOKENS": { _ in

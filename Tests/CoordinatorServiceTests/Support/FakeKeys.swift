@@ -16,6 +16,8 @@ final class FakeKeys: Sendable {
         var isDown = false
         var nextKey = 1
         var cryptographyError: RPCError?
+        /// Region of the primary key, by key ID; where it is not named, nobody has moved it.
+        var primaries: [String: String] = [:]
     }
 
     static let account = "111122223333"
@@ -90,6 +92,19 @@ final class FakeKeys: Sendable {
             let source = try metadata(request.keyID, region)
             addKey(request.keyID, in: request.replicaRegion, spec: source.keySpec)
             return KeysReplicateKeyResponse()
+        }
+        register(KeysKeyManagementMethods.updatePrimaryRegion, in: &table) {
+            [self] (request: KeysUpdatePrimaryRegionRequest) in
+            _ = try metadata(request.keyID, request.primaryRegion)
+            held.withLock { $0.primaries[request.keyID] = request.primaryRegion }
+            return KeysUpdatePrimaryRegionResponse()
+        }
+        register(KeysKeyManagementMethods.assumePrimary, in: &table) {
+            [self] (request: KeysAssumePrimaryRequest) in
+            var response = KeysAssumePrimaryResponse()
+            response.keyMetadata = try metadata(request.keyID, region)
+            held.withLock { $0.primaries[request.keyID] = region }
+            return response
         }
         register(KeysKeyManagementMethods.checkKeyAccess, in: &table) {
             [self] (request: KeysCheckKeyAccessRequest) in

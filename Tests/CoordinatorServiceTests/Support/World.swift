@@ -71,6 +71,8 @@ final class World: Sendable {
         settings.timings.maintenance = .milliseconds(200)
         settings.timings.workflowStallMax = .seconds(5)
         settings.timings.call = .seconds(2)
+        settings.timings.reignExchange = .milliseconds(100)
+        settings.timings.reignAnswerMax = .milliseconds(500)
         adjust(&settings)
         let module = try await CoordinatorModule(
             settings: settings,

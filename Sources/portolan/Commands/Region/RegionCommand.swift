@@ -5,9 +5,10 @@ import RPC
 /// The instance's Regions.
 struct RegionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "region", abstract: "Add, remove and compare Regions.",
+        commandName: "region", abstract: "Add, remove, compare and promote Regions.",
         subcommands: [
-            List.self, Available.self, Add.self, Remove.self, Show.self, Wait.self, Verify.self,
+            List.self, Available.self, Add.self, Cancel.self, Remove.self, Show.self, Wait.self,
+            Verify.self, Promote.self, Unreplicated.self, Reapply.self,
             Backup.self, Backups.self, Restore.self,
         ])
 

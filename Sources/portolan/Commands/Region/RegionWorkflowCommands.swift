@@ -55,11 +55,14 @@ extension RegionCommand {
         @OptionGroup var waiting: Waiting
         @Argument(help: "The Region to remove.") var name: String
         @Flag(help: "Return as soon as the removal has begun.") var noWait = false
+        @Flag(help: "The Region is gone for good: forget it without asking it to wipe its data.")
+        var lost = false
 
         func run() async throws {
             try await client.connected { session in
                 var request = CoordinatorRemoveRegionRequest()
                 request.region = name
+                request.lost = lost
                 let answer = try await session.instance.removeRegion(
                     request, options: session.options)
                 if noWait {

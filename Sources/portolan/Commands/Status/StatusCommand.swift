@@ -35,7 +35,8 @@ struct StatusCommand: AsyncParsableCommand {
         var table = Table(
             [
                 .text("Region"), .text("Role"), .text("Status"), .text("Connected"),
-                .text("Position"), .number("Behind"), .number("Lag"), .extra("Portal"),
+                .text("Position"), .number("Behind"), .number("Lag"), .number("Clock"),
+                .extra("Portal"),
             ], whenEmpty: "The instance has no Regions yet.")
         for region in instance.regions {
             let replica = status.replicas.first { $0.region == region.name }
@@ -49,6 +50,7 @@ struct StatusCommand: AsyncParsableCommand {
                     isAsked ? region.name : status.region),
                 isAsked ? "-" : replica.map { Format.count($0.entriesBehind) } ?? "-",
                 isAsked ? "-" : replica.map { Format.duration(microseconds: $0.lagUs) } ?? "-",
+                isAsked ? "-" : replica.map(clock) ?? "-",
                 region.portalURL,
             ])
         }
@@ -63,7 +65,17 @@ struct StatusCommand: AsyncParsableCommand {
         return chosen.map(Format.position) ?? "-"
     }
 
+    /// How far the other clock is ahead; "-" when it has not been measured.
+    private static func clock(
+        _ replica: CoordinatorGetReplicationStatusResponse.ReplicaStatus
+    ) -> String {
+        guard replica.roundTripUs >= 0 else { return "-" }
+        let sign = replica.clockSkewUs < 0 ? "-" : "+"
+        return sign + Format.duration(microseconds: abs(replica.clockSkewUs))
+    }
+
     static func problems(_ status: CoordinatorGetReplicationStatusResponse) -> [String] {
-        status.replicas.filter { !$0.problem.isEmpty }.map { "\($0.region): \($0.problem)" }
+        (status.fork.isEmpty ? [] : ["\(status.region): \(status.fork)"])
+            + status.replicas.filter { !$0.problem.isEmpty }.map { "\($0.region): \($0.problem)" }
     }
 }

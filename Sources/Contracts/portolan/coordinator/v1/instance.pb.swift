@@ -509,6 +509,9 @@ public nonisolated struct CoordinatorGetInstanceResponse: Sendable {
 
   public var logID: String = String()
 
+  /// The reigns of the log, oldest first; the last is the present one.
+  public var reigns: [LogReign] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -693,6 +696,9 @@ public nonisolated struct CoordinatorRemoveRegionRequest: Sendable {
 
   public var region: String = String()
 
+  /// The Region is gone for good: do not ask it to wipe its data, forget it.
+  public var lost: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -704,6 +710,269 @@ public nonisolated struct CoordinatorRemoveRegionResponse: Sendable {
   // methods supported on all messages.
 
   public var status: CoordinatorRegionStatus = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorCancelRegionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var region: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorCancelRegionResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorPromoteRegionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var region: String = String()
+
+  /// The primary cannot be reached: take its place without it.
+  public var force: Bool = false
+
+  /// Forced: go on although a majority of the other Regions cannot be asked. Whoever says so makes
+  /// sure that no second Region is promoted there.
+  public var acceptUnreachable: Bool = false
+
+  /// Forced: go on although another Region that answers has received more.
+  public var acceptLoss: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorPromoteRegionResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var region: String = String()
+
+  public var epoch: UInt64 = 0
+
+  /// Where the new reign begins in the control stream.
+  public var beginsAfter: LogPosition {
+    get {_beginsAfter ?? LogPosition()}
+    set {_beginsAfter = newValue}
+  }
+  /// Returns true if `beginsAfter` has been explicitly set.
+  public var hasBeginsAfter: Bool {self._beginsAfter != nil}
+  /// Clears the value of `beginsAfter`. Subsequent reads from it will return its default value.
+  public mutating func clearBeginsAfter() {self._beginsAfter = nil}
+
+  /// The last position of the control stream that this Region had heard of.
+  public var lastHeard: LogPosition {
+    get {_lastHeard ?? LogPosition()}
+    set {_lastHeard = newValue}
+  }
+  /// Returns true if `lastHeard` has been explicitly set.
+  public var hasLastHeard: Bool {self._lastHeard != nil}
+  /// Clears the value of `lastHeard`. Subsequent reads from it will return its default value.
+  public mutating func clearLastHeard() {self._lastHeard = nil}
+
+  /// Age of the former primary's last message; -1 when it never sent any. Forced only.
+  public var primarySilentUs: Int64 = 0
+
+  /// How long control writes were not taken, microseconds. Planned only.
+  public var writeGapUs: Int64 = 0
+
+  public var answers: [CoordinatorPromoteRegionResponse.Answer] = []
+
+  public var keys: [CoordinatorPromoteRegionResponse.KeyMove] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// A Region that was asked.
+  public nonisolated struct Answer: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var region: String = String()
+
+    /// Has promised to follow, cannot be reached, or refuses.
+    public var promised: Bool = false
+
+    public var control: LogPosition {
+      get {_control ?? LogPosition()}
+      set {_control = newValue}
+    }
+    /// Returns true if `control` has been explicitly set.
+    public var hasControl: Bool {self._control != nil}
+    /// Clears the value of `control`. Subsequent reads from it will return its default value.
+    public mutating func clearControl() {self._control = nil}
+
+    public var problem: String = String()
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _control: LogPosition? = nil
+  }
+
+  /// A multi-Region key whose primary role goes along.
+  public nonisolated struct KeyMove: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var keyID: String = String()
+
+    public var moved: Bool = false
+
+    public var problem: String = String()
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+  }
+
+  public init() {}
+
+  fileprivate var _beginsAfter: LogPosition? = nil
+  fileprivate var _lastHeard: LogPosition? = nil
+}
+
+public nonisolated struct CoordinatorListUnreplicatedRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorListUnreplicatedResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var exports: [CoordinatorListUnreplicatedResponse.Export] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated struct Export: @unchecked Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// File on the coordinator's machine.
+    public var path: String {
+      get {_storage._path}
+      set {_uniqueStorage()._path = newValue}
+    }
+
+    public var reportPath: String {
+      get {_storage._reportPath}
+      set {_uniqueStorage()._reportPath = newValue}
+    }
+
+    public var entries: UInt64 {
+      get {_storage._entries}
+      set {_uniqueStorage()._entries = newValue}
+    }
+
+    /// The reign that was over, and the one that had begun.
+    public var ended: LogReign {
+      get {_storage._ended ?? LogReign()}
+      set {_uniqueStorage()._ended = newValue}
+    }
+    /// Returns true if `ended` has been explicitly set.
+    public var hasEnded: Bool {_storage._ended != nil}
+    /// Clears the value of `ended`. Subsequent reads from it will return its default value.
+    public mutating func clearEnded() {_uniqueStorage()._ended = nil}
+
+    public var began: LogReign {
+      get {_storage._began ?? LogReign()}
+      set {_uniqueStorage()._began = newValue}
+    }
+    /// Returns true if `began` has been explicitly set.
+    public var hasBegan: Bool {_storage._began != nil}
+    /// Clears the value of `began`. Subsequent reads from it will return its default value.
+    public mutating func clearBegan() {_uniqueStorage()._began = nil}
+
+    /// The last position both had, and the last that only this Region had.
+    public var fork: LogPosition {
+      get {_storage._fork ?? LogPosition()}
+      set {_uniqueStorage()._fork = newValue}
+    }
+    /// Returns true if `fork` has been explicitly set.
+    public var hasFork: Bool {_storage._fork != nil}
+    /// Clears the value of `fork`. Subsequent reads from it will return its default value.
+    public mutating func clearFork() {_uniqueStorage()._fork = nil}
+
+    public var last: LogPosition {
+      get {_storage._last ?? LogPosition()}
+      set {_uniqueStorage()._last = newValue}
+    }
+    /// Returns true if `last` has been explicitly set.
+    public var hasLast: Bool {_storage._last != nil}
+    /// Clears the value of `last`. Subsequent reads from it will return its default value.
+    public mutating func clearLast() {_uniqueStorage()._last = nil}
+
+    public var exportedAtUs: Int64 {
+      get {_storage._exportedAtUs}
+      set {_uniqueStorage()._exportedAtUs = newValue}
+    }
+
+    /// For people.
+    public var report: String {
+      get {_storage._report}
+      set {_uniqueStorage()._report = newValue}
+    }
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _storage = _StorageClass.defaultInstance
+  }
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorReapplySettingsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// At most 1,000.
+  public var records: [StateUnreplicatedRecord] = []
+
+  public var dryRun: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorReapplySettingsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var outcomes: [StateReapplyOutcome] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -841,7 +1110,45 @@ public nonisolated struct CoordinatorGetReplicationStatusResponse: Sendable {
 
   public var digests: [LogDomainDigest] = []
 
+  public var reigns: [LogReign] = []
+
+  /// What is received here: one per stream that another Region writes.
+  public var received: [CoordinatorGetReplicationStatusResponse.StreamStatus] = []
+
+  /// Set while this Region holds entries that are not part of the log's history.
+  public var fork: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// A stream on its way from its writer to a reader.
+  public nonisolated struct StreamStatus: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// The Region it comes from, or that receives it.
+    public var region: String = String()
+
+    public var stream: String = String()
+
+    public var applied: LogPosition {
+      get {_applied ?? LogPosition()}
+      set {_applied = newValue}
+    }
+    /// Returns true if `applied` has been explicitly set.
+    public var hasApplied: Bool {self._applied != nil}
+    /// Clears the value of `applied`. Subsequent reads from it will return its default value.
+    public mutating func clearApplied() {self._applied = nil}
+
+    /// Age of the stream's last canary when it was applied, by the reader's clock; -1 unknown.
+    public var lagUs: Int64 = 0
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _applied: LogPosition? = nil
+  }
 
   public nonisolated struct ReplicaStatus: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -864,6 +1171,17 @@ public nonisolated struct CoordinatorGetReplicationStatusResponse: Sendable {
 
     /// Why it is not connected, for the operator.
     public var problem: String = String()
+
+    /// Lag of each stream of the answering Region there.
+    public var streams: [CoordinatorGetReplicationStatusResponse.StreamStatus] = []
+
+    /// Its clock minus the answering Region's, from round trips; 0 and -1 when not measured.
+    public var clockSkewUs: Int64 = 0
+
+    public var roundTripUs: Int64 = 0
+
+    /// The newest reign it knows; 0 when it has not said.
+    public var epoch: UInt64 = 0
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1496,7 +1814,7 @@ nonisolated extension CoordinatorGetInstanceRequest: SwiftProtobuf.Message, Swif
 
 nonisolated extension CoordinatorGetInstanceResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetInstanceResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}identity_provider\0\u{1}regions\0\u{1}region\0\u{1}epoch\0\u{3}log_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}identity_provider\0\u{1}regions\0\u{1}region\0\u{1}epoch\0\u{3}log_id\0\u{1}reigns\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1510,6 +1828,7 @@ nonisolated extension CoordinatorGetInstanceResponse: SwiftProtobuf.Message, Swi
       case 4: try { try decoder.decodeSingularStringField(value: &self.region) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.reigns) }()
       default: break
       }
     }
@@ -1538,6 +1857,9 @@ nonisolated extension CoordinatorGetInstanceResponse: SwiftProtobuf.Message, Swi
     if !self.logID.isEmpty {
       try visitor.visitSingularStringField(value: self.logID, fieldNumber: 6)
     }
+    if !self.reigns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reigns, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1548,6 +1870,7 @@ nonisolated extension CoordinatorGetInstanceResponse: SwiftProtobuf.Message, Swi
     if lhs.region != rhs.region {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.logID != rhs.logID {return false}
+    if lhs.reigns != rhs.reigns {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1795,7 +2118,7 @@ nonisolated extension CoordinatorAddRegionResponse: SwiftProtobuf.Message, Swift
 
 nonisolated extension CoordinatorRemoveRegionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RemoveRegionRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}lost\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1804,6 +2127,7 @@ nonisolated extension CoordinatorRemoveRegionRequest: SwiftProtobuf.Message, Swi
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.lost) }()
       default: break
       }
     }
@@ -1813,11 +2137,15 @@ nonisolated extension CoordinatorRemoveRegionRequest: SwiftProtobuf.Message, Swi
     if !self.region.isEmpty {
       try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
     }
+    if self.lost != false {
+      try visitor.visitSingularBoolField(value: self.lost, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: CoordinatorRemoveRegionRequest, rhs: CoordinatorRemoveRegionRequest) -> Bool {
     if lhs.region != rhs.region {return false}
+    if lhs.lost != rhs.lost {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1848,6 +2176,498 @@ nonisolated extension CoordinatorRemoveRegionResponse: SwiftProtobuf.Message, Sw
 
   public static func ==(lhs: CoordinatorRemoveRegionResponse, rhs: CoordinatorRemoveRegionResponse) -> Bool {
     if lhs.status != rhs.status {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorCancelRegionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CancelRegionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorCancelRegionRequest, rhs: CoordinatorCancelRegionRequest) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorCancelRegionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CancelRegionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorCancelRegionResponse, rhs: CoordinatorCancelRegionResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorPromoteRegionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PromoteRegionRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}force\0\u{3}accept_unreachable\0\u{3}accept_loss\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.force) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.acceptUnreachable) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.acceptLoss) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    if self.force != false {
+      try visitor.visitSingularBoolField(value: self.force, fieldNumber: 2)
+    }
+    if self.acceptUnreachable != false {
+      try visitor.visitSingularBoolField(value: self.acceptUnreachable, fieldNumber: 3)
+    }
+    if self.acceptLoss != false {
+      try visitor.visitSingularBoolField(value: self.acceptLoss, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorPromoteRegionRequest, rhs: CoordinatorPromoteRegionRequest) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.force != rhs.force {return false}
+    if lhs.acceptUnreachable != rhs.acceptUnreachable {return false}
+    if lhs.acceptLoss != rhs.acceptLoss {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorPromoteRegionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PromoteRegionResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}epoch\0\u{3}begins_after\0\u{3}last_heard\0\u{3}primary_silent_us\0\u{3}write_gap_us\0\u{1}answers\0\u{1}keys\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._beginsAfter) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._lastHeard) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.primarySilentUs) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.writeGapUs) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.answers) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 2)
+    }
+    try { if let v = self._beginsAfter {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._lastHeard {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if self.primarySilentUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.primarySilentUs, fieldNumber: 5)
+    }
+    if self.writeGapUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.writeGapUs, fieldNumber: 6)
+    }
+    if !self.answers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.answers, fieldNumber: 7)
+    }
+    if !self.keys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorPromoteRegionResponse, rhs: CoordinatorPromoteRegionResponse) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs._beginsAfter != rhs._beginsAfter {return false}
+    if lhs._lastHeard != rhs._lastHeard {return false}
+    if lhs.primarySilentUs != rhs.primarySilentUs {return false}
+    if lhs.writeGapUs != rhs.writeGapUs {return false}
+    if lhs.answers != rhs.answers {return false}
+    if lhs.keys != rhs.keys {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorPromoteRegionResponse.Answer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = CoordinatorPromoteRegionResponse.protoMessageName + ".Answer"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}promised\0\u{1}control\0\u{1}problem\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.promised) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._control) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.problem) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    if self.promised != false {
+      try visitor.visitSingularBoolField(value: self.promised, fieldNumber: 2)
+    }
+    try { if let v = self._control {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.problem.isEmpty {
+      try visitor.visitSingularStringField(value: self.problem, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorPromoteRegionResponse.Answer, rhs: CoordinatorPromoteRegionResponse.Answer) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.promised != rhs.promised {return false}
+    if lhs._control != rhs._control {return false}
+    if lhs.problem != rhs.problem {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorPromoteRegionResponse.KeyMove: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = CoordinatorPromoteRegionResponse.protoMessageName + ".KeyMove"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0\u{1}moved\0\u{1}problem\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.moved) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.problem) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    if self.moved != false {
+      try visitor.visitSingularBoolField(value: self.moved, fieldNumber: 2)
+    }
+    if !self.problem.isEmpty {
+      try visitor.visitSingularStringField(value: self.problem, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorPromoteRegionResponse.KeyMove, rhs: CoordinatorPromoteRegionResponse.KeyMove) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.moved != rhs.moved {return false}
+    if lhs.problem != rhs.problem {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorListUnreplicatedRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListUnreplicatedRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorListUnreplicatedRequest, rhs: CoordinatorListUnreplicatedRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorListUnreplicatedResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListUnreplicatedResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}exports\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.exports) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.exports.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.exports, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorListUnreplicatedResponse, rhs: CoordinatorListUnreplicatedResponse) -> Bool {
+    if lhs.exports != rhs.exports {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorListUnreplicatedResponse.Export: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = CoordinatorListUnreplicatedResponse.protoMessageName + ".Export"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{3}report_path\0\u{1}entries\0\u{1}ended\0\u{1}began\0\u{1}fork\0\u{1}last\0\u{3}exported_at_us\0\u{1}report\0")
+
+  fileprivate class _StorageClass {
+    var _path: String = String()
+    var _reportPath: String = String()
+    var _entries: UInt64 = 0
+    var _ended: LogReign? = nil
+    var _began: LogReign? = nil
+    var _fork: LogPosition? = nil
+    var _last: LogPosition? = nil
+    var _exportedAtUs: Int64 = 0
+    var _report: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _path = source._path
+      _reportPath = source._reportPath
+      _entries = source._entries
+      _ended = source._ended
+      _began = source._began
+      _fork = source._fork
+      _last = source._last
+      _exportedAtUs = source._exportedAtUs
+      _report = source._report
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._path) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._reportPath) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._entries) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._ended) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._began) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._fork) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._last) }()
+        case 8: try { try decoder.decodeSingularInt64Field(value: &_storage._exportedAtUs) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._report) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._path.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._path, fieldNumber: 1)
+      }
+      if !_storage._reportPath.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reportPath, fieldNumber: 2)
+      }
+      if _storage._entries != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._entries, fieldNumber: 3)
+      }
+      try { if let v = _storage._ended {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._began {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._fork {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._last {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if _storage._exportedAtUs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._exportedAtUs, fieldNumber: 8)
+      }
+      if !_storage._report.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._report, fieldNumber: 9)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorListUnreplicatedResponse.Export, rhs: CoordinatorListUnreplicatedResponse.Export) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._path != rhs_storage._path {return false}
+        if _storage._reportPath != rhs_storage._reportPath {return false}
+        if _storage._entries != rhs_storage._entries {return false}
+        if _storage._ended != rhs_storage._ended {return false}
+        if _storage._began != rhs_storage._began {return false}
+        if _storage._fork != rhs_storage._fork {return false}
+        if _storage._last != rhs_storage._last {return false}
+        if _storage._exportedAtUs != rhs_storage._exportedAtUs {return false}
+        if _storage._report != rhs_storage._report {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorReapplySettingsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReapplySettingsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}records\0\u{3}dry_run\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.records) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.records.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.records, fieldNumber: 1)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorReapplySettingsRequest, rhs: CoordinatorReapplySettingsRequest) -> Bool {
+    if lhs.records != rhs.records {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorReapplySettingsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReapplySettingsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}outcomes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.outcomes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.outcomes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.outcomes, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorReapplySettingsResponse, rhs: CoordinatorReapplySettingsResponse) -> Bool {
+    if lhs.outcomes != rhs.outcomes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2081,7 +2901,7 @@ nonisolated extension CoordinatorGetReplicationStatusRequest: SwiftProtobuf.Mess
 
 nonisolated extension CoordinatorGetReplicationStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetReplicationStatusResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{3}primary_region\0\u{1}epoch\0\u{1}heads\0\u{1}replicas\0\u{1}digests\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{3}primary_region\0\u{1}epoch\0\u{1}heads\0\u{1}replicas\0\u{1}digests\0\u{1}reigns\0\u{1}received\0\u{1}fork\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2095,6 +2915,9 @@ nonisolated extension CoordinatorGetReplicationStatusResponse: SwiftProtobuf.Mes
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.heads) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.digests) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.reigns) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.received) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.fork) }()
       default: break
       }
     }
@@ -2119,6 +2942,15 @@ nonisolated extension CoordinatorGetReplicationStatusResponse: SwiftProtobuf.Mes
     if !self.digests.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.digests, fieldNumber: 6)
     }
+    if !self.reigns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reigns, fieldNumber: 7)
+    }
+    if !self.received.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.received, fieldNumber: 8)
+    }
+    if !self.fork.isEmpty {
+      try visitor.visitSingularStringField(value: self.fork, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2129,6 +2961,58 @@ nonisolated extension CoordinatorGetReplicationStatusResponse: SwiftProtobuf.Mes
     if lhs.heads != rhs.heads {return false}
     if lhs.replicas != rhs.replicas {return false}
     if lhs.digests != rhs.digests {return false}
+    if lhs.reigns != rhs.reigns {return false}
+    if lhs.received != rhs.received {return false}
+    if lhs.fork != rhs.fork {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorGetReplicationStatusResponse.StreamStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = CoordinatorGetReplicationStatusResponse.protoMessageName + ".StreamStatus"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}stream\0\u{1}applied\0\u{3}lag_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.stream) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._applied) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.lagUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    if !self.stream.isEmpty {
+      try visitor.visitSingularStringField(value: self.stream, fieldNumber: 2)
+    }
+    try { if let v = self._applied {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.lagUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.lagUs, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorGetReplicationStatusResponse.StreamStatus, rhs: CoordinatorGetReplicationStatusResponse.StreamStatus) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.stream != rhs.stream {return false}
+    if lhs._applied != rhs._applied {return false}
+    if lhs.lagUs != rhs.lagUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2136,7 +3020,7 @@ nonisolated extension CoordinatorGetReplicationStatusResponse: SwiftProtobuf.Mes
 
 nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = CoordinatorGetReplicationStatusResponse.protoMessageName + ".ReplicaStatus"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}connected\0\u{1}applied\0\u{3}entries_behind\0\u{3}lag_us\0\u{3}last_seen_us\0\u{1}problem\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}connected\0\u{1}applied\0\u{3}entries_behind\0\u{3}lag_us\0\u{3}last_seen_us\0\u{1}problem\0\u{1}streams\0\u{3}clock_skew_us\0\u{3}round_trip_us\0\u{1}epoch\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2151,6 +3035,10 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: Swi
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.lagUs) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.lastSeenUs) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.problem) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.streams) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.clockSkewUs) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self.roundTripUs) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       default: break
       }
     }
@@ -2178,6 +3066,18 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: Swi
     if !self.problem.isEmpty {
       try visitor.visitSingularStringField(value: self.problem, fieldNumber: 7)
     }
+    if !self.streams.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.streams, fieldNumber: 8)
+    }
+    if self.clockSkewUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.clockSkewUs, fieldNumber: 9)
+    }
+    if self.roundTripUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.roundTripUs, fieldNumber: 10)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2189,6 +3089,10 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: Swi
     if lhs.lagUs != rhs.lagUs {return false}
     if lhs.lastSeenUs != rhs.lastSeenUs {return false}
     if lhs.problem != rhs.problem {return false}
+    if lhs.streams != rhs.streams {return false}
+    if lhs.clockSkewUs != rhs.clockSkewUs {return false}
+    if lhs.roundTripUs != rhs.roundTripUs {return false}
+    if lhs.epoch != rhs.epoch {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -19,6 +19,14 @@ public enum CoordinatorInstanceAdministrationMethods {
         service: service, name: "AddRegion", kind: .unary, isIdempotent: false)
     public static let removeRegion = MethodDescriptor(
         service: service, name: "RemoveRegion", kind: .unary, isIdempotent: false)
+    public static let cancelRegion = MethodDescriptor(
+        service: service, name: "CancelRegion", kind: .unary, isIdempotent: false)
+    public static let promoteRegion = MethodDescriptor(
+        service: service, name: "PromoteRegion", kind: .unary, isIdempotent: false)
+    public static let listUnreplicated = MethodDescriptor(
+        service: service, name: "ListUnreplicated", kind: .unary, isIdempotent: true)
+    public static let reapplySettings = MethodDescriptor(
+        service: service, name: "ReapplySettings", kind: .unary, isIdempotent: false)
     public static let describeRegion = MethodDescriptor(
         service: service, name: "DescribeRegion", kind: .unary, isIdempotent: true)
     public static let listRegions = MethodDescriptor(
@@ -29,7 +37,7 @@ public enum CoordinatorInstanceAdministrationMethods {
         service: service, name: "GetReplicationStatus", kind: .unary, isIdempotent: true)
     public static let verifyRegions = MethodDescriptor(
         service: service, name: "VerifyRegions", kind: .unary, isIdempotent: true)
-    public static let all = [createInstance, getInstance, watchInstance, updateInstance, putIdentityProvider, addRegion, removeRegion, describeRegion, listRegions, listAvailableRegions, getReplicationStatus, verifyRegions]
+    public static let all = [createInstance, getInstance, watchInstance, updateInstance, putIdentityProvider, addRegion, removeRegion, cancelRegion, promoteRegion, listUnreplicated, reapplySettings, describeRegion, listRegions, listAvailableRegions, getReplicationStatus, verifyRegions]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(createInstance, CoordinatorCreateInstanceRequest.self, CoordinatorCreateInstanceResponse.self),
@@ -39,6 +47,10 @@ public enum CoordinatorInstanceAdministrationMethods {
         TypedMethod(putIdentityProvider, CoordinatorPutIdentityProviderRequest.self, CoordinatorPutIdentityProviderResponse.self),
         TypedMethod(addRegion, CoordinatorAddRegionRequest.self, CoordinatorAddRegionResponse.self),
         TypedMethod(removeRegion, CoordinatorRemoveRegionRequest.self, CoordinatorRemoveRegionResponse.self),
+        TypedMethod(cancelRegion, CoordinatorCancelRegionRequest.self, CoordinatorCancelRegionResponse.self),
+        TypedMethod(promoteRegion, CoordinatorPromoteRegionRequest.self, CoordinatorPromoteRegionResponse.self),
+        TypedMethod(listUnreplicated, CoordinatorListUnreplicatedRequest.self, CoordinatorListUnreplicatedResponse.self),
+        TypedMethod(reapplySettings, CoordinatorReapplySettingsRequest.self, CoordinatorReapplySettingsResponse.self),
         TypedMethod(describeRegion, CoordinatorDescribeRegionRequest.self, CoordinatorDescribeRegionResponse.self),
         TypedMethod(listRegions, CoordinatorListRegionsRequest.self, CoordinatorListRegionsResponse.self),
         TypedMethod(listAvailableRegions, CoordinatorListAvailableRegionsRequest.self, CoordinatorListAvailableRegionsResponse.self),
@@ -77,6 +89,28 @@ public protocol CoordinatorInstanceAdministrationHandler: Sendable {
     func removeRegion(
         _ request: CoordinatorRemoveRegionRequest, context: ServerContext
     ) async throws -> CoordinatorRemoveRegionResponse
+    /// Ends the addition of a Region that is on its way. FAILED_PRECONDITION REGION_NOT_ADDING.
+    func cancelRegion(
+        _ request: CoordinatorCancelRegionRequest, context: ServerContext
+    ) async throws -> CoordinatorCancelRegionResponse
+    /// Makes another Region the primary. Planned, asked of the primary: nothing that was acknowledged
+    /// is lost. Forced, asked of the Region itself when the primary cannot be reached: what it had not
+    /// received is left behind and reported.
+    ///
+    /// Errors: NOT_PRIMARY when a planned promotion is asked elsewhere; FAILED_PRECONDITION
+    /// ALREADY_PRIMARY, REGION_NOT_ACTIVE, REPLICA_BEHIND, PRIMARY_REACHABLE, PROMISES_MISSING,
+    /// PROMISED_OTHERWISE; ABORTED WORKFLOW_IN_PROGRESS; UNAVAILABLE REGION_UNREACHABLE.
+    func promoteRegion(
+        _ request: CoordinatorPromoteRegionRequest, context: ServerContext
+    ) async throws -> CoordinatorPromoteRegionResponse
+    /// Exports of entries that this Region had acknowledged as a former primary and nobody else had.
+    func listUnreplicated(
+        _ request: CoordinatorListUnreplicatedRequest, context: ServerContext
+    ) async throws -> CoordinatorListUnreplicatedResponse
+    /// Applies again what an export holds of the instance's settings, where that still makes sense.
+    func reapplySettings(
+        _ request: CoordinatorReapplySettingsRequest, context: ServerContext
+    ) async throws -> CoordinatorReapplySettingsResponse
     func describeRegion(
         _ request: CoordinatorDescribeRegionRequest, context: ServerContext
     ) async throws -> CoordinatorDescribeRegionResponse
@@ -148,6 +182,34 @@ extension CoordinatorInstanceAdministrationHandler {
                 let request = try MessageCoding.decode(CoordinatorRemoveRegionRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.removeRegion(request, context: context))
+            })
+        table.register(
+            CoordinatorInstanceAdministrationMethods.cancelRegion,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorCancelRegionRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.cancelRegion(request, context: context))
+            })
+        table.register(
+            CoordinatorInstanceAdministrationMethods.promoteRegion,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorPromoteRegionRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.promoteRegion(request, context: context))
+            })
+        table.register(
+            CoordinatorInstanceAdministrationMethods.listUnreplicated,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorListUnreplicatedRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listUnreplicated(request, context: context))
+            })
+        table.register(
+            CoordinatorInstanceAdministrationMethods.reapplySettings,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorReapplySettingsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.reapplySettings(request, context: context))
             })
         table.register(
             CoordinatorInstanceAdministrationMethods.describeRegion,
@@ -260,6 +322,52 @@ public struct CoordinatorInstanceAdministrationClient: Sendable {
         let answer = try await channel.unary(
             CoordinatorInstanceAdministrationMethods.removeRegion, request: payload, options: options)
         return try MessageCoding.decode(CoordinatorRemoveRegionResponse.self, from: answer)
+    }
+
+    /// Ends the addition of a Region that is on its way. FAILED_PRECONDITION REGION_NOT_ADDING.
+    public func cancelRegion(
+        _ request: CoordinatorCancelRegionRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorCancelRegionResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorInstanceAdministrationMethods.cancelRegion, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorCancelRegionResponse.self, from: answer)
+    }
+
+    /// Makes another Region the primary. Planned, asked of the primary: nothing that was acknowledged
+    /// is lost. Forced, asked of the Region itself when the primary cannot be reached: what it had not
+    /// received is left behind and reported.
+    ///
+    /// Errors: NOT_PRIMARY when a planned promotion is asked elsewhere; FAILED_PRECONDITION
+    /// ALREADY_PRIMARY, REGION_NOT_ACTIVE, REPLICA_BEHIND, PRIMARY_REACHABLE, PROMISES_MISSING,
+    /// PROMISED_OTHERWISE; ABORTED WORKFLOW_IN_PROGRESS; UNAVAILABLE REGION_UNREACHABLE.
+    public func promoteRegion(
+        _ request: CoordinatorPromoteRegionRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorPromoteRegionResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorInstanceAdministrationMethods.promoteRegion, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorPromoteRegionResponse.self, from: answer)
+    }
+
+    /// Exports of entries that this Region had acknowledged as a former primary and nobody else had.
+    public func listUnreplicated(
+        _ request: CoordinatorListUnreplicatedRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorListUnreplicatedResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorInstanceAdministrationMethods.listUnreplicated, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorListUnreplicatedResponse.self, from: answer)
+    }
+
+    /// Applies again what an export holds of the instance's settings, where that still makes sense.
+    public func reapplySettings(
+        _ request: CoordinatorReapplySettingsRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorReapplySettingsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorInstanceAdministrationMethods.reapplySettings, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorReapplySettingsResponse.self, from: answer)
     }
 
     public func describeRegion(

@@ -107,7 +107,24 @@ public nonisolated struct CoordinatorAcknowledgeRequest: Sendable {
   /// Age of the last canary record when it was applied here, microseconds; -1 when none yet.
   public var lagUs: Int64 = 0
 
+  /// The same for each stream.
+  public var lags: [CoordinatorAcknowledgeRequest.StreamLag] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated struct StreamLag: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var stream: String = String()
+
+    public var lagUs: Int64 = 0
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+  }
 
   public init() {}
 }
@@ -169,6 +186,9 @@ public nonisolated struct CoordinatorJoinInstanceRequest: Sendable {
   /// Clears the value of `instance`. Subsequent reads from it will return its default value.
   public mutating func clearInstance() {self._instance = nil}
 
+  /// The reigns so far, oldest first. Empty from a primary of an earlier version.
+  public var reigns: [LogReign] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -206,6 +226,103 @@ public nonisolated struct CoordinatorLeaveInstanceResponse: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+public nonisolated struct CoordinatorExchangeReignsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var region: String = String()
+
+  public var logID: String = String()
+
+  /// Oldest first, at most 1,024.
+  public var reigns: [LogReign] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorExchangeReignsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var reigns: [LogReign] = []
+
+  /// Where the answering Region stands in the control stream.
+  public var control: LogPosition {
+    get {_control ?? LogPosition()}
+    set {_control = newValue}
+  }
+  /// Returns true if `control` has been explicitly set.
+  public var hasControl: Bool {self._control != nil}
+  /// Clears the value of `control`. Subsequent reads from it will return its default value.
+  public mutating func clearControl() {self._control = nil}
+
+  /// Its wall clock.
+  public var nowUs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _control: LogPosition? = nil
+}
+
+public nonisolated struct CoordinatorPromiseReignRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The candidate; with forced the caller.
+  public var region: String = String()
+
+  public var logID: String = String()
+
+  public var epoch: UInt64 = 0
+
+  /// A forced candidate is refused while the answering Region still hears the primary.
+  public var forced: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorPromiseReignResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var promised: Bool = false
+
+  /// Why not: "promised eu-west-1", "knows epoch 4", "hears the primary".
+  public var explanation: String = String()
+
+  public var control: LogPosition {
+    get {_control ?? LogPosition()}
+    set {_control = newValue}
+  }
+  /// Returns true if `control` has been explicitly set.
+  public var hasControl: Bool {self._control != nil}
+  /// Clears the value of `control`. Subsequent reads from it will return its default value.
+  public mutating func clearControl() {self._control = nil}
+
+  public var reigns: [LogReign] = []
+
+  /// The epoch promised to somebody else, when that is the reason.
+  public var promisedEpoch: UInt64 = 0
+
+  public var hearsPrimary: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _control: LogPosition? = nil
 }
 
 public nonisolated struct CoordinatorGetDigestsRequest: Sendable {
@@ -345,7 +462,7 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
 
 nonisolated extension CoordinatorAcknowledgeRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AcknowledgeRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}applied\0\u{3}entries_applied\0\u{3}lag_us\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}applied\0\u{3}entries_applied\0\u{3}lag_us\0\u{1}lags\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -357,6 +474,7 @@ nonisolated extension CoordinatorAcknowledgeRequest: SwiftProtobuf.Message, Swif
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.applied) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.entriesApplied) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.lagUs) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.lags) }()
       default: break
       }
     }
@@ -375,6 +493,9 @@ nonisolated extension CoordinatorAcknowledgeRequest: SwiftProtobuf.Message, Swif
     if self.lagUs != 0 {
       try visitor.visitSingularInt64Field(value: self.lagUs, fieldNumber: 4)
     }
+    if !self.lags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.lags, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -382,6 +503,42 @@ nonisolated extension CoordinatorAcknowledgeRequest: SwiftProtobuf.Message, Swif
     if lhs.region != rhs.region {return false}
     if lhs.applied != rhs.applied {return false}
     if lhs.entriesApplied != rhs.entriesApplied {return false}
+    if lhs.lagUs != rhs.lagUs {return false}
+    if lhs.lags != rhs.lags {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorAcknowledgeRequest.StreamLag: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = CoordinatorAcknowledgeRequest.protoMessageName + ".StreamLag"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{3}lag_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.stream) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.lagUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.stream.isEmpty {
+      try visitor.visitSingularStringField(value: self.stream, fieldNumber: 1)
+    }
+    if self.lagUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.lagUs, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorAcknowledgeRequest.StreamLag, rhs: CoordinatorAcknowledgeRequest.StreamLag) -> Bool {
+    if lhs.stream != rhs.stream {return false}
     if lhs.lagUs != rhs.lagUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -474,7 +631,7 @@ nonisolated extension CoordinatorCheckRegionResponse: SwiftProtobuf.Message, Swi
 
 nonisolated extension CoordinatorJoinInstanceRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".JoinInstanceRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}log_id\0\u{1}epoch\0\u{3}primary_region\0\u{1}instance\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}log_id\0\u{1}epoch\0\u{3}primary_region\0\u{1}instance\0\u{1}reigns\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -486,6 +643,7 @@ nonisolated extension CoordinatorJoinInstanceRequest: SwiftProtobuf.Message, Swi
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._instance) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.reigns) }()
       default: break
       }
     }
@@ -508,6 +666,9 @@ nonisolated extension CoordinatorJoinInstanceRequest: SwiftProtobuf.Message, Swi
     try { if let v = self._instance {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    if !self.reigns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reigns, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -516,6 +677,7 @@ nonisolated extension CoordinatorJoinInstanceRequest: SwiftProtobuf.Message, Swi
     if lhs.epoch != rhs.epoch {return false}
     if lhs.primaryRegion != rhs.primaryRegion {return false}
     if lhs._instance != rhs._instance {return false}
+    if lhs.reigns != rhs.reigns {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -584,6 +746,194 @@ nonisolated extension CoordinatorLeaveInstanceResponse: SwiftProtobuf.Message, S
   }
 
   public static func ==(lhs: CoordinatorLeaveInstanceResponse, rhs: CoordinatorLeaveInstanceResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorExchangeReignsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExchangeReignsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{3}log_id\0\u{1}reigns\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.reigns) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    if !self.logID.isEmpty {
+      try visitor.visitSingularStringField(value: self.logID, fieldNumber: 2)
+    }
+    if !self.reigns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reigns, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorExchangeReignsRequest, rhs: CoordinatorExchangeReignsRequest) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.logID != rhs.logID {return false}
+    if lhs.reigns != rhs.reigns {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorExchangeReignsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExchangeReignsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reigns\0\u{1}control\0\u{3}now_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.reigns) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._control) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.nowUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.reigns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reigns, fieldNumber: 1)
+    }
+    try { if let v = self._control {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.nowUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.nowUs, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorExchangeReignsResponse, rhs: CoordinatorExchangeReignsResponse) -> Bool {
+    if lhs.reigns != rhs.reigns {return false}
+    if lhs._control != rhs._control {return false}
+    if lhs.nowUs != rhs.nowUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorPromiseReignRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PromiseReignRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{3}log_id\0\u{1}epoch\0\u{1}forced\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.forced) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.region.isEmpty {
+      try visitor.visitSingularStringField(value: self.region, fieldNumber: 1)
+    }
+    if !self.logID.isEmpty {
+      try visitor.visitSingularStringField(value: self.logID, fieldNumber: 2)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 3)
+    }
+    if self.forced != false {
+      try visitor.visitSingularBoolField(value: self.forced, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorPromiseReignRequest, rhs: CoordinatorPromiseReignRequest) -> Bool {
+    if lhs.region != rhs.region {return false}
+    if lhs.logID != rhs.logID {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.forced != rhs.forced {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorPromiseReignResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PromiseReignResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}promised\0\u{1}explanation\0\u{1}control\0\u{1}reigns\0\u{3}promised_epoch\0\u{3}hears_primary\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.promised) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.explanation) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._control) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.reigns) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.promisedEpoch) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.hearsPrimary) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.promised != false {
+      try visitor.visitSingularBoolField(value: self.promised, fieldNumber: 1)
+    }
+    if !self.explanation.isEmpty {
+      try visitor.visitSingularStringField(value: self.explanation, fieldNumber: 2)
+    }
+    try { if let v = self._control {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.reigns.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reigns, fieldNumber: 4)
+    }
+    if self.promisedEpoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.promisedEpoch, fieldNumber: 5)
+    }
+    if self.hearsPrimary != false {
+      try visitor.visitSingularBoolField(value: self.hearsPrimary, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorPromiseReignResponse, rhs: CoordinatorPromiseReignResponse) -> Bool {
+    if lhs.promised != rhs.promised {return false}
+    if lhs.explanation != rhs.explanation {return false}
+    if lhs._control != rhs._control {return false}
+    if lhs.reigns != rhs.reigns {return false}
+    if lhs.promisedEpoch != rhs.promisedEpoch {return false}
+    if lhs.hearsPrimary != rhs.hearsPrimary {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -15,9 +15,13 @@ public enum CoordinatorReplicationMethods {
         service: service, name: "JoinInstance", kind: .unary, isIdempotent: false)
     public static let leaveInstance = MethodDescriptor(
         service: service, name: "LeaveInstance", kind: .unary, isIdempotent: false)
+    public static let exchangeReigns = MethodDescriptor(
+        service: service, name: "ExchangeReigns", kind: .unary, isIdempotent: false)
+    public static let promiseReign = MethodDescriptor(
+        service: service, name: "PromiseReign", kind: .unary, isIdempotent: false)
     public static let getDigests = MethodDescriptor(
         service: service, name: "GetDigests", kind: .unary, isIdempotent: true)
-    public static let all = [subscribe, acknowledge, checkRegion, joinInstance, leaveInstance, getDigests]
+    public static let all = [subscribe, acknowledge, checkRegion, joinInstance, leaveInstance, exchangeReigns, promiseReign, getDigests]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(subscribe, CoordinatorSubscribeRequest.self, CoordinatorSubscribeResponse.self),
@@ -25,6 +29,8 @@ public enum CoordinatorReplicationMethods {
         TypedMethod(checkRegion, CoordinatorCheckRegionRequest.self, CoordinatorCheckRegionResponse.self),
         TypedMethod(joinInstance, CoordinatorJoinInstanceRequest.self, CoordinatorJoinInstanceResponse.self),
         TypedMethod(leaveInstance, CoordinatorLeaveInstanceRequest.self, CoordinatorLeaveInstanceResponse.self),
+        TypedMethod(exchangeReigns, CoordinatorExchangeReignsRequest.self, CoordinatorExchangeReignsResponse.self),
+        TypedMethod(promiseReign, CoordinatorPromiseReignRequest.self, CoordinatorPromiseReignResponse.self),
         TypedMethod(getDigests, CoordinatorGetDigestsRequest.self, CoordinatorGetDigestsResponse.self),
     ]
 }
@@ -54,6 +60,17 @@ public protocol CoordinatorReplicationHandler: Sendable {
     func leaveInstance(
         _ request: CoordinatorLeaveInstanceRequest, context: ServerContext
     ) async throws -> CoordinatorLeaveInstanceResponse
+    /// Tells the reigns that each side knows. Who hears of a newer one follows it: a primary that hears
+    /// of a later primary stops writing before it answers.
+    func exchangeReigns(
+        _ request: CoordinatorExchangeReignsRequest, context: ServerContext
+    ) async throws -> CoordinatorExchangeReignsResponse
+    /// Asks for the promise to follow a candidate as the primary of an epoch, and nobody else up to it:
+    /// the primary asks before it hands over, the candidate itself when it takes over. Durable when it
+    /// is answered.
+    func promiseReign(
+        _ request: CoordinatorPromiseReignRequest, context: ServerContext
+    ) async throws -> CoordinatorPromiseReignResponse
     /// Digests at the answering Region's present positions.
     func getDigests(
         _ request: CoordinatorGetDigestsRequest, context: ServerContext
@@ -97,6 +114,20 @@ extension CoordinatorReplicationHandler {
                 let request = try MessageCoding.decode(CoordinatorLeaveInstanceRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.leaveInstance(request, context: context))
+            })
+        table.register(
+            CoordinatorReplicationMethods.exchangeReigns,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorExchangeReignsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.exchangeReigns(request, context: context))
+            })
+        table.register(
+            CoordinatorReplicationMethods.promiseReign,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorPromiseReignRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.promiseReign(request, context: context))
             })
         table.register(
             CoordinatorReplicationMethods.getDigests,
@@ -164,6 +195,29 @@ public struct CoordinatorReplicationClient: Sendable {
         let answer = try await channel.unary(
             CoordinatorReplicationMethods.leaveInstance, request: payload, options: options)
         return try MessageCoding.decode(CoordinatorLeaveInstanceResponse.self, from: answer)
+    }
+
+    /// Tells the reigns that each side knows. Who hears of a newer one follows it: a primary that hears
+    /// of a later primary stops writing before it answers.
+    public func exchangeReigns(
+        _ request: CoordinatorExchangeReignsRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorExchangeReignsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorReplicationMethods.exchangeReigns, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorExchangeReignsResponse.self, from: answer)
+    }
+
+    /// Asks for the promise to follow a candidate as the primary of an epoch, and nobody else up to it:
+    /// the primary asks before it hands over, the candidate itself when it takes over. Durable when it
+    /// is answered.
+    public func promiseReign(
+        _ request: CoordinatorPromiseReignRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorPromiseReignResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorReplicationMethods.promiseReign, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorPromiseReignResponse.self, from: answer)
     }
 
     /// Digests at the answering Region's present positions.

@@ -35,9 +35,11 @@ public enum DirectoryMethods {
         service: service, name: "ListMembers", kind: .unary, isIdempotent: true)
     public static let listGroupsOfUser = MethodDescriptor(
         service: service, name: "ListGroupsOfUser", kind: .unary, isIdempotent: true)
+    public static let reapplyRecords = MethodDescriptor(
+        service: service, name: "ReapplyRecords", kind: .unary, isIdempotent: false)
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
-    public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, listMembers, listGroupsOfUser, getStatus]
+    public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, listMembers, listGroupsOfUser, reapplyRecords, getStatus]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(getUser, DirectoryGetUserRequest.self, DirectoryGetUserResponse.self),
@@ -55,6 +57,7 @@ public enum DirectoryMethods {
         TypedMethod(changeMembers, DirectoryChangeMembersRequest.self, DirectoryChangeMembersResponse.self),
         TypedMethod(listMembers, DirectoryListMembersRequest.self, DirectoryListMembersResponse.self),
         TypedMethod(listGroupsOfUser, DirectoryListGroupsOfUserRequest.self, DirectoryListGroupsOfUserResponse.self),
+        TypedMethod(reapplyRecords, DirectoryReapplyRecordsRequest.self, DirectoryReapplyRecordsResponse.self),
         TypedMethod(getStatus, DirectoryGetStatusRequest.self, DirectoryGetStatusResponse.self),
     ]
 }
@@ -113,6 +116,11 @@ public protocol DirectoryHandler: Sendable {
     func listGroupsOfUser(
         _ request: DirectoryListGroupsOfUserRequest, context: ServerContext
     ) async throws -> DirectoryListGroupsOfUserResponse
+    /// Applies again what a former primary had acknowledged and nobody else had received, where it still
+    /// makes sense; says of each record what became of it. NOT_PRIMARY elsewhere.
+    func reapplyRecords(
+        _ request: DirectoryReapplyRecordsRequest, context: ServerContext
+    ) async throws -> DirectoryReapplyRecordsResponse
     func getStatus(
         _ request: DirectoryGetStatusRequest, context: ServerContext
     ) async throws -> DirectoryGetStatusResponse
@@ -225,6 +233,13 @@ extension DirectoryHandler {
                 let request = try MessageCoding.decode(DirectoryListGroupsOfUserRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.listGroupsOfUser(request, context: context))
+            })
+        table.register(
+            DirectoryMethods.reapplyRecords,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(DirectoryReapplyRecordsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.reapplyRecords(request, context: context))
             })
         table.register(
             DirectoryMethods.getStatus,
@@ -382,6 +397,17 @@ public struct DirectoryClient: Sendable {
         let answer = try await channel.unary(
             DirectoryMethods.listGroupsOfUser, request: payload, options: options)
         return try MessageCoding.decode(DirectoryListGroupsOfUserResponse.self, from: answer)
+    }
+
+    /// Applies again what a former primary had acknowledged and nobody else had received, where it still
+    /// makes sense; says of each record what became of it. NOT_PRIMARY elsewhere.
+    public func reapplyRecords(
+        _ request: DirectoryReapplyRecordsRequest, options: CallOptions = .standard
+    ) async throws -> DirectoryReapplyRecordsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            DirectoryMethods.reapplyRecords, request: payload, options: options)
+        return try MessageCoding.decode(DirectoryReapplyRecordsResponse.self, from: answer)
     }
 
     public func getStatus(

@@ -1245,6 +1245,39 @@ public nonisolated struct KeysUpdatePrimaryRegionResponse: Sendable {
   public init() {}
 }
 
+public nonisolated struct KeysAssumePrimaryRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct KeysAssumePrimaryResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var keyMetadata: KeysKeyMetadata {
+    get {_keyMetadata ?? KeysKeyMetadata()}
+    set {_keyMetadata = newValue}
+  }
+  /// Returns true if `keyMetadata` has been explicitly set.
+  public var hasKeyMetadata: Bool {self._keyMetadata != nil}
+  /// Clears the value of `keyMetadata`. Subsequent reads from it will return its default value.
+  public mutating func clearKeyMetadata() {self._keyMetadata = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _keyMetadata: KeysKeyMetadata? = nil
+}
+
 public nonisolated struct KeysUpdateAliasRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2661,6 +2694,9 @@ public nonisolated struct KeysSynchronizeReplicasResponse: Sendable {
   public var policy: String = String()
 
   public var keyState: KeysKeyState = .unspecified
+
+  /// Of a former primary that has followed: the Regions that it knew of.
+  public var formerReplicaRegions: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4161,6 +4197,70 @@ nonisolated extension KeysUpdatePrimaryRegionResponse: SwiftProtobuf.Message, Sw
   }
 
   public static func ==(lhs: KeysUpdatePrimaryRegionResponse, rhs: KeysUpdatePrimaryRegionResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysAssumePrimaryRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AssumePrimaryRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysAssumePrimaryRequest, rhs: KeysAssumePrimaryRequest) -> Bool {
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension KeysAssumePrimaryResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AssumePrimaryResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}key_metadata\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._keyMetadata) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._keyMetadata {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: KeysAssumePrimaryResponse, rhs: KeysAssumePrimaryResponse) -> Bool {
+    if lhs._keyMetadata != rhs._keyMetadata {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -7355,7 +7455,7 @@ nonisolated extension KeysSynchronizeReplicasRequest: SwiftProtobuf.Message, Swi
 
 nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SynchronizeReplicasResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}material_ids\0\u{3}primary_region\0\u{1}policy\0\u{3}key_state\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}material_ids\0\u{3}primary_region\0\u{1}policy\0\u{3}key_state\0\u{3}former_replica_regions\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7367,6 +7467,7 @@ nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, Sw
       case 2: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.policy) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.keyState) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.formerReplicaRegions) }()
       default: break
       }
     }
@@ -7385,6 +7486,9 @@ nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, Sw
     if self.keyState != .unspecified {
       try visitor.visitSingularEnumField(value: self.keyState, fieldNumber: 4)
     }
+    if !self.formerReplicaRegions.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.formerReplicaRegions, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -7393,6 +7497,7 @@ nonisolated extension KeysSynchronizeReplicasResponse: SwiftProtobuf.Message, Sw
     if lhs.primaryRegion != rhs.primaryRegion {return false}
     if lhs.policy != rhs.policy {return false}
     if lhs.keyState != rhs.keyState {return false}
+    if lhs.formerReplicaRegions != rhs.formerReplicaRegions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -75,9 +75,11 @@ public enum KeysKeyManagementMethods {
         service: service, name: "GetRelatedKeys", kind: .unary, isIdempotent: true)
     public static let getUsage = MethodDescriptor(
         service: service, name: "GetUsage", kind: .unary, isIdempotent: true)
+    public static let assumePrimary = MethodDescriptor(
+        service: service, name: "AssumePrimary", kind: .unary, isIdempotent: false)
     public static let checkKeyAccess = MethodDescriptor(
         service: service, name: "CheckKeyAccess", kind: .unary, isIdempotent: true)
-    public static let all = [createKey, describeKey, listKeys, enableKey, disableKey, scheduleKeyDeletion, cancelKeyDeletion, getKeyPolicy, putKeyPolicy, createAlias, deleteAlias, listAliases, replicateKey, updatePrimaryRegion, updateAlias, updateKeyDescription, listKeyPolicies, enableKeyRotation, disableKeyRotation, getKeyRotationStatus, rotateKeyOnDemand, listKeyRotations, tagResource, untagResource, listResourceTags, createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant, getParametersForImport, importKeyMaterial, deleteImportedKeyMaterial, getRelatedKeys, getUsage, checkKeyAccess]
+    public static let all = [createKey, describeKey, listKeys, enableKey, disableKey, scheduleKeyDeletion, cancelKeyDeletion, getKeyPolicy, putKeyPolicy, createAlias, deleteAlias, listAliases, replicateKey, updatePrimaryRegion, updateAlias, updateKeyDescription, listKeyPolicies, enableKeyRotation, disableKeyRotation, getKeyRotationStatus, rotateKeyOnDemand, listKeyRotations, tagResource, untagResource, listResourceTags, createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant, getParametersForImport, importKeyMaterial, deleteImportedKeyMaterial, getRelatedKeys, getUsage, assumePrimary, checkKeyAccess]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(createKey, KeysCreateKeyRequest.self, KeysCreateKeyResponse.self),
@@ -115,6 +117,7 @@ public enum KeysKeyManagementMethods {
         TypedMethod(deleteImportedKeyMaterial, KeysDeleteImportedKeyMaterialRequest.self, KeysDeleteImportedKeyMaterialResponse.self),
         TypedMethod(getRelatedKeys, KeysGetRelatedKeysRequest.self, KeysGetRelatedKeysResponse.self),
         TypedMethod(getUsage, KeysGetUsageRequest.self, KeysGetUsageResponse.self),
+        TypedMethod(assumePrimary, KeysAssumePrimaryRequest.self, KeysAssumePrimaryResponse.self),
         TypedMethod(checkKeyAccess, KeysCheckKeyAccessRequest.self, KeysCheckKeyAccessResponse.self),
     ]
 }
@@ -243,6 +246,13 @@ public protocol KeysKeyManagementHandler: Sendable {
     func getUsage(
         _ request: KeysGetUsageRequest, context: ServerContext
     ) async throws -> KeysGetUsageResponse
+    /// Makes the replica of this Region the primary key because the primary key's Region cannot be
+    /// reached. The other Regions follow, also the former primary when it returns. Coordinators only;
+    /// an explicit denial of kms:UpdatePrimaryRegion in the replica's policy is respected. Repeating it
+    /// changes nothing.
+    func assumePrimary(
+        _ request: KeysAssumePrimaryRequest, context: ServerContext
+    ) async throws -> KeysAssumePrimaryResponse
     /// Whether principals could perform actions with a key here, without performing them. Names every
     /// refusal. Coordinators only.
     func checkKeyAccess(
@@ -497,6 +507,13 @@ extension KeysKeyManagementHandler {
                 let request = try MessageCoding.decode(KeysGetUsageRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.getUsage(request, context: context))
+            })
+        table.register(
+            KeysKeyManagementMethods.assumePrimary,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(KeysAssumePrimaryRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.assumePrimary(request, context: context))
             })
         table.register(
             KeysKeyManagementMethods.checkKeyAccess,
@@ -844,6 +861,19 @@ public struct KeysKeyManagementClient: Sendable {
         let answer = try await channel.unary(
             KeysKeyManagementMethods.getUsage, request: payload, options: options)
         return try MessageCoding.decode(KeysGetUsageResponse.self, from: answer)
+    }
+
+    /// Makes the replica of this Region the primary key because the primary key's Region cannot be
+    /// reached. The other Regions follow, also the former primary when it returns. Coordinators only;
+    /// an explicit denial of kms:UpdatePrimaryRegion in the replica's policy is respected. Repeating it
+    /// changes nothing.
+    public func assumePrimary(
+        _ request: KeysAssumePrimaryRequest, options: CallOptions = .standard
+    ) async throws -> KeysAssumePrimaryResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            KeysKeyManagementMethods.assumePrimary, request: payload, options: options)
+        return try MessageCoding.decode(KeysAssumePrimaryResponse.self, from: answer)
     }
 
     /// Whether principals could perform actions with a key here, without performing them. Names every
@@ -1203,7 +1233,8 @@ public protocol KeysKeyTransferHandler: Sendable {
         _ request: KeysImportReplicaRequest, context: ServerContext
     ) async throws -> KeysImportReplicaResponse
     /// From the primary: which Regions hold related keys now. From a replica to its primary: that it
-    /// was deleted there. Repeating it changes nothing.
+    /// was deleted there. A key that takes itself for the primary follows one of a later epoch.
+    /// Repeating it changes nothing.
     func synchronizeReplicas(
         _ request: KeysSynchronizeReplicasRequest, context: ServerContext
     ) async throws -> KeysSynchronizeReplicasResponse
@@ -1275,7 +1306,8 @@ public struct KeysKeyTransferClient: Sendable {
     }
 
     /// From the primary: which Regions hold related keys now. From a replica to its primary: that it
-    /// was deleted there. Repeating it changes nothing.
+    /// was deleted there. A key that takes itself for the primary follows one of a later epoch.
+    /// Repeating it changes nothing.
     public func synchronizeReplicas(
         _ request: KeysSynchronizeReplicasRequest, options: CallOptions = .standard
     ) async throws -> KeysSynchronizeReplicasResponse {

@@ -47,6 +47,27 @@ public nonisolated struct LogPosition: Sendable {
   public init() {}
 }
 
+/// The time of one primary: which Region writes the control stream, and from where on.
+///
+/// The reigns of a log, oldest first, are its history: an entry of the control stream belongs to it
+/// if it stands after the beginning of the reign of its epoch and not after that of the next.
+public nonisolated struct LogReign: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var epoch: UInt64 = 0
+
+  public var primaryRegion: String = String()
+
+  /// Last sequence of the control stream before this reign.
+  public var afterSequence: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// One change of one key: the whole new state, or a tombstone.
 public nonisolated struct LogEntry: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -171,6 +192,46 @@ nonisolated extension LogPosition: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.stream != rhs.stream {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.sequence != rhs.sequence {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension LogReign: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Reign"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{3}primary_region\0\u{3}after_sequence\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.primaryRegion) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.afterSequence) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 1)
+    }
+    if !self.primaryRegion.isEmpty {
+      try visitor.visitSingularStringField(value: self.primaryRegion, fieldNumber: 2)
+    }
+    if self.afterSequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.afterSequence, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: LogReign, rhs: LogReign) -> Bool {
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.primaryRegion != rhs.primaryRegion {return false}
+    if lhs.afterSequence != rhs.afterSequence {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -47,9 +47,11 @@ public enum PermissionsMethods {
         service: service, name: "GetAccess", kind: .unary, isIdempotent: true)
     public static let checkRole = MethodDescriptor(
         service: service, name: "CheckRole", kind: .unary, isIdempotent: true)
+    public static let reapplyRecords = MethodDescriptor(
+        service: service, name: "ReapplyRecords", kind: .unary, isIdempotent: false)
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
-    public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, getStatus]
+    public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, reapplyRecords, getStatus]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(putAccount, PermissionPutAccountRequest.self, PermissionPutAccountResponse.self),
@@ -73,6 +75,7 @@ public enum PermissionsMethods {
         TypedMethod(listApplicationAssignments, PermissionListApplicationAssignmentsRequest.self, PermissionListApplicationAssignmentsResponse.self),
         TypedMethod(getAccess, PermissionGetAccessRequest.self, PermissionGetAccessResponse.self),
         TypedMethod(checkRole, PermissionCheckRoleRequest.self, PermissionCheckRoleResponse.self),
+        TypedMethod(reapplyRecords, PermissionReapplyRecordsRequest.self, PermissionReapplyRecordsResponse.self),
         TypedMethod(getStatus, PermissionGetStatusRequest.self, PermissionGetStatusResponse.self),
     ]
 }
@@ -151,6 +154,11 @@ public protocol PermissionsHandler: Sendable {
     func checkRole(
         _ request: PermissionCheckRoleRequest, context: ServerContext
     ) async throws -> PermissionCheckRoleResponse
+    /// Applies again what a former primary had acknowledged and nobody else had received, where it still
+    /// makes sense; says of each record what became of it. NOT_PRIMARY elsewhere.
+    func reapplyRecords(
+        _ request: PermissionReapplyRecordsRequest, context: ServerContext
+    ) async throws -> PermissionReapplyRecordsResponse
     func getStatus(
         _ request: PermissionGetStatusRequest, context: ServerContext
     ) async throws -> PermissionGetStatusResponse
@@ -305,6 +313,13 @@ extension PermissionsHandler {
                 let request = try MessageCoding.decode(PermissionCheckRoleRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.checkRole(request, context: context))
+            })
+        table.register(
+            PermissionsMethods.reapplyRecords,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PermissionReapplyRecordsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.reapplyRecords(request, context: context))
             })
         table.register(
             PermissionsMethods.getStatus,
@@ -518,6 +533,17 @@ public struct PermissionsClient: Sendable {
         let answer = try await channel.unary(
             PermissionsMethods.checkRole, request: payload, options: options)
         return try MessageCoding.decode(PermissionCheckRoleResponse.self, from: answer)
+    }
+
+    /// Applies again what a former primary had acknowledged and nobody else had received, where it still
+    /// makes sense; says of each record what became of it. NOT_PRIMARY elsewhere.
+    public func reapplyRecords(
+        _ request: PermissionReapplyRecordsRequest, options: CallOptions = .standard
+    ) async throws -> PermissionReapplyRecordsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PermissionsMethods.reapplyRecords, request: payload, options: options)
+        return try MessageCoding.decode(PermissionReapplyRecordsResponse.self, from: answer)
     }
 
     public func getStatus(

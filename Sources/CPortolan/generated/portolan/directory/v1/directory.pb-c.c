@@ -1774,6 +1774,96 @@ void   portolan__directory__v1__get_status_response__free_unpacked
   assert(message->base.descriptor == &portolan__directory__v1__get_status_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__directory__v1__reapply_records_request__init
+                     (Portolan__Directory__V1__ReapplyRecordsRequest         *message)
+{
+  static const Portolan__Directory__V1__ReapplyRecordsRequest init_value = PORTOLAN__DIRECTORY__V1__REAPPLY_RECORDS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__reapply_records_request__get_packed_size
+                     (const Portolan__Directory__V1__ReapplyRecordsRequest *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__reapply_records_request__pack
+                     (const Portolan__Directory__V1__ReapplyRecordsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__reapply_records_request__pack_to_buffer
+                     (const Portolan__Directory__V1__ReapplyRecordsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__ReapplyRecordsRequest *
+       portolan__directory__v1__reapply_records_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__ReapplyRecordsRequest *)
+     protobuf_c_message_unpack (&portolan__directory__v1__reapply_records_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__reapply_records_request__free_unpacked
+                     (Portolan__Directory__V1__ReapplyRecordsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__reapply_records_response__init
+                     (Portolan__Directory__V1__ReapplyRecordsResponse         *message)
+{
+  static const Portolan__Directory__V1__ReapplyRecordsResponse init_value = PORTOLAN__DIRECTORY__V1__REAPPLY_RECORDS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__reapply_records_response__get_packed_size
+                     (const Portolan__Directory__V1__ReapplyRecordsResponse *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__reapply_records_response__pack
+                     (const Portolan__Directory__V1__ReapplyRecordsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__reapply_records_response__pack_to_buffer
+                     (const Portolan__Directory__V1__ReapplyRecordsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__ReapplyRecordsResponse *
+       portolan__directory__v1__reapply_records_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__ReapplyRecordsResponse *)
+     protobuf_c_message_unpack (&portolan__directory__v1__reapply_records_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__reapply_records_response__free_unpacked
+                     (Portolan__Directory__V1__ReapplyRecordsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__reapply_records_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__directory__v1__user_record__init
                      (Portolan__Directory__V1__UserRecord         *message)
 {
@@ -4669,6 +4759,108 @@ const ProtobufCMessageDescriptor portolan__directory__v1__get_status_response__d
   (ProtobufCMessageInit) portolan__directory__v1__get_status_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor portolan__directory__v1__reapply_records_request__field_descriptors[2] =
+{
+  {
+    "records",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Directory__V1__ReapplyRecordsRequest, n_records),
+    offsetof(Portolan__Directory__V1__ReapplyRecordsRequest, records),
+    &portolan__state__v1__unreplicated_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dry_run",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__ReapplyRecordsRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__reapply_records_request__field_indices_by_name[] = {
+  1,   /* field[1] = dry_run */
+  0,   /* field[0] = records */
+};
+static const ProtobufCIntRange portolan__directory__v1__reapply_records_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__reapply_records_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.ReapplyRecordsRequest",
+  "ReapplyRecordsRequest",
+  "Portolan__Directory__V1__ReapplyRecordsRequest",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__ReapplyRecordsRequest),
+  2,
+  portolan__directory__v1__reapply_records_request__field_descriptors,
+  portolan__directory__v1__reapply_records_request__field_indices_by_name,
+  1,  portolan__directory__v1__reapply_records_request__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__reapply_records_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__reapply_records_response__field_descriptors[2] =
+{
+  {
+    "outcomes",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Directory__V1__ReapplyRecordsResponse, n_outcomes),
+    offsetof(Portolan__Directory__V1__ReapplyRecordsResponse, outcomes),
+    &portolan__state__v1__reapply_outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__ReapplyRecordsResponse, position),
+    &portolan__log__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__reapply_records_response__field_indices_by_name[] = {
+  0,   /* field[0] = outcomes */
+  1,   /* field[1] = position */
+};
+static const ProtobufCIntRange portolan__directory__v1__reapply_records_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__reapply_records_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.ReapplyRecordsResponse",
+  "ReapplyRecordsResponse",
+  "Portolan__Directory__V1__ReapplyRecordsResponse",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__ReapplyRecordsResponse),
+  2,
+  portolan__directory__v1__reapply_records_response__field_descriptors,
+  portolan__directory__v1__reapply_records_response__field_indices_by_name,
+  1,  portolan__directory__v1__reapply_records_response__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__reapply_records_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor portolan__directory__v1__user_record__field_descriptors[1] =
 {
   {
@@ -4822,7 +5014,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__membership_record__des
   (ProtobufCMessageInit) portolan__directory__v1__membership_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor portolan__directory__v1__directory__method_descriptors[16] =
+static const ProtobufCMethodDescriptor portolan__directory__v1__directory__method_descriptors[17] =
 {
   { "GetUser", &portolan__directory__v1__get_user_request__descriptor, &portolan__directory__v1__get_user_response__descriptor },
   { "FindUser", &portolan__directory__v1__find_user_request__descriptor, &portolan__directory__v1__find_user_response__descriptor },
@@ -4839,6 +5031,7 @@ static const ProtobufCMethodDescriptor portolan__directory__v1__directory__metho
   { "ChangeMembers", &portolan__directory__v1__change_members_request__descriptor, &portolan__directory__v1__change_members_response__descriptor },
   { "ListMembers", &portolan__directory__v1__list_members_request__descriptor, &portolan__directory__v1__list_members_response__descriptor },
   { "ListGroupsOfUser", &portolan__directory__v1__list_groups_of_user_request__descriptor, &portolan__directory__v1__list_groups_of_user_response__descriptor },
+  { "ReapplyRecords", &portolan__directory__v1__reapply_records_request__descriptor, &portolan__directory__v1__reapply_records_response__descriptor },
   { "GetStatus", &portolan__directory__v1__get_status_request__descriptor, &portolan__directory__v1__get_status_response__descriptor },
 };
 const unsigned portolan__directory__v1__directory__method_indices_by_name[] = {
@@ -4850,12 +5043,13 @@ const unsigned portolan__directory__v1__directory__method_indices_by_name[] = {
   7,        /* FindGroup */
   1,        /* FindUser */
   6,        /* GetGroup */
-  15,        /* GetStatus */
+  16,        /* GetStatus */
   0,        /* GetUser */
   8,        /* ListGroups */
   14,        /* ListGroupsOfUser */
   13,        /* ListMembers */
   2,        /* ListUsers */
+  15,        /* ReapplyRecords */
   10,        /* UpdateGroup */
   4         /* UpdateUser */
 };
@@ -4866,7 +5060,7 @@ const ProtobufCServiceDescriptor portolan__directory__v1__directory__descriptor 
   "Directory",
   "Portolan__Directory__V1__Directory",
   "portolan.directory.v1",
-  16,
+  17,
   portolan__directory__v1__directory__method_descriptors,
   portolan__directory__v1__directory__method_indices_by_name
 };
@@ -4990,13 +5184,21 @@ void portolan__directory__v1__directory__list_groups_of_user(ProtobufCService *s
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
   service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void portolan__directory__v1__directory__reapply_records(ProtobufCService *service,
+                                                         const Portolan__Directory__V1__ReapplyRecordsRequest *input,
+                                                         Portolan__Directory__V1__ReapplyRecordsResponse_Closure closure,
+                                                         void *closure_data)
+{
+  assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void portolan__directory__v1__directory__get_status(ProtobufCService *service,
                                                     const Portolan__Directory__V1__GetStatusRequest *input,
                                                     Portolan__Directory__V1__GetStatusResponse_Closure closure,
                                                     void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__init (Portolan__Directory__V1__Directory_Service *service,
                                                Portolan__Directory__V1__Directory_ServiceDestroy destroy)

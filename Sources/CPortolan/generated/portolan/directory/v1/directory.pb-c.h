@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "portolan/log/v1/log.pb-c.h"
+#include "portolan/state/v1/state.pb-c.h"
 
 typedef struct Portolan__Directory__V1__User Portolan__Directory__V1__User;
 typedef struct Portolan__Directory__V1__Name Portolan__Directory__V1__Name;
@@ -57,6 +58,8 @@ typedef struct Portolan__Directory__V1__ListGroupsOfUserResponse Portolan__Direc
 typedef struct Portolan__Directory__V1__ListGroupsOfUserResponse__GroupOfUser Portolan__Directory__V1__ListGroupsOfUserResponse__GroupOfUser;
 typedef struct Portolan__Directory__V1__GetStatusRequest Portolan__Directory__V1__GetStatusRequest;
 typedef struct Portolan__Directory__V1__GetStatusResponse Portolan__Directory__V1__GetStatusResponse;
+typedef struct Portolan__Directory__V1__ReapplyRecordsRequest Portolan__Directory__V1__ReapplyRecordsRequest;
+typedef struct Portolan__Directory__V1__ReapplyRecordsResponse Portolan__Directory__V1__ReapplyRecordsResponse;
 typedef struct Portolan__Directory__V1__UserRecord Portolan__Directory__V1__UserRecord;
 typedef struct Portolan__Directory__V1__GroupRecord Portolan__Directory__V1__GroupRecord;
 typedef struct Portolan__Directory__V1__MembershipRecord Portolan__Directory__V1__MembershipRecord;
@@ -663,6 +666,36 @@ struct  Portolan__Directory__V1__GetStatusResponse
 #define PORTOLAN__DIRECTORY__V1__GET_STATUS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__get_status_response__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL }
+
+
+struct  Portolan__Directory__V1__ReapplyRecordsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most 1,000, in the order of the export; with the data keys that they are sealed with.
+   */
+  size_t n_records;
+  Portolan__State__V1__UnreplicatedRecord **records;
+  /*
+   * Say what would become of them, and write nothing.
+   */
+  protobuf_c_boolean dry_run;
+};
+#define PORTOLAN__DIRECTORY__V1__REAPPLY_RECORDS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__reapply_records_request__descriptor) \
+    , 0,NULL, 0 }
+
+
+struct  Portolan__Directory__V1__ReapplyRecordsResponse
+{
+  ProtobufCMessage base;
+  size_t n_outcomes;
+  Portolan__State__V1__ReapplyOutcome **outcomes;
+  Portolan__Log__V1__Position *position;
+};
+#define PORTOLAN__DIRECTORY__V1__REAPPLY_RECORDS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__reapply_records_response__descriptor) \
+    , 0,NULL, NULL }
 
 
 /*
@@ -1454,6 +1487,44 @@ Portolan__Directory__V1__GetStatusResponse *
 void   portolan__directory__v1__get_status_response__free_unpacked
                      (Portolan__Directory__V1__GetStatusResponse *message,
                       ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__ReapplyRecordsRequest methods */
+void   portolan__directory__v1__reapply_records_request__init
+                     (Portolan__Directory__V1__ReapplyRecordsRequest         *message);
+size_t portolan__directory__v1__reapply_records_request__get_packed_size
+                     (const Portolan__Directory__V1__ReapplyRecordsRequest   *message);
+size_t portolan__directory__v1__reapply_records_request__pack
+                     (const Portolan__Directory__V1__ReapplyRecordsRequest   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__reapply_records_request__pack_to_buffer
+                     (const Portolan__Directory__V1__ReapplyRecordsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__ReapplyRecordsRequest *
+       portolan__directory__v1__reapply_records_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__reapply_records_request__free_unpacked
+                     (Portolan__Directory__V1__ReapplyRecordsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__ReapplyRecordsResponse methods */
+void   portolan__directory__v1__reapply_records_response__init
+                     (Portolan__Directory__V1__ReapplyRecordsResponse         *message);
+size_t portolan__directory__v1__reapply_records_response__get_packed_size
+                     (const Portolan__Directory__V1__ReapplyRecordsResponse   *message);
+size_t portolan__directory__v1__reapply_records_response__pack
+                     (const Portolan__Directory__V1__ReapplyRecordsResponse   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__reapply_records_response__pack_to_buffer
+                     (const Portolan__Directory__V1__ReapplyRecordsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__ReapplyRecordsResponse *
+       portolan__directory__v1__reapply_records_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__reapply_records_response__free_unpacked
+                     (Portolan__Directory__V1__ReapplyRecordsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Portolan__Directory__V1__UserRecord methods */
 void   portolan__directory__v1__user_record__init
                      (Portolan__Directory__V1__UserRecord         *message);
@@ -1636,6 +1707,12 @@ typedef void (*Portolan__Directory__V1__GetStatusRequest_Closure)
 typedef void (*Portolan__Directory__V1__GetStatusResponse_Closure)
                  (const Portolan__Directory__V1__GetStatusResponse *message,
                   void *closure_data);
+typedef void (*Portolan__Directory__V1__ReapplyRecordsRequest_Closure)
+                 (const Portolan__Directory__V1__ReapplyRecordsRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__ReapplyRecordsResponse_Closure)
+                 (const Portolan__Directory__V1__ReapplyRecordsResponse *message,
+                  void *closure_data);
 typedef void (*Portolan__Directory__V1__UserRecord_Closure)
                  (const Portolan__Directory__V1__UserRecord *message,
                   void *closure_data);
@@ -1712,6 +1789,10 @@ struct Portolan__Directory__V1__Directory_Service
                               const Portolan__Directory__V1__ListGroupsOfUserRequest *input,
                               Portolan__Directory__V1__ListGroupsOfUserResponse_Closure closure,
                               void *closure_data);
+  void (*reapply_records)(Portolan__Directory__V1__Directory_Service *service,
+                          const Portolan__Directory__V1__ReapplyRecordsRequest *input,
+                          Portolan__Directory__V1__ReapplyRecordsResponse_Closure closure,
+                          void *closure_data);
   void (*get_status)(Portolan__Directory__V1__Directory_Service *service,
                      const Portolan__Directory__V1__GetStatusRequest *input,
                      Portolan__Directory__V1__GetStatusResponse_Closure closure,
@@ -1739,6 +1820,7 @@ void portolan__directory__v1__directory__init (Portolan__Directory__V1__Director
       function_prefix__ ## change_members,\
       function_prefix__ ## list_members,\
       function_prefix__ ## list_groups_of_user,\
+      function_prefix__ ## reapply_records,\
       function_prefix__ ## get_status  }
 void portolan__directory__v1__directory__get_user(ProtobufCService *service,
                                                   const Portolan__Directory__V1__GetUserRequest *input,
@@ -1800,6 +1882,10 @@ void portolan__directory__v1__directory__list_groups_of_user(ProtobufCService *s
                                                              const Portolan__Directory__V1__ListGroupsOfUserRequest *input,
                                                              Portolan__Directory__V1__ListGroupsOfUserResponse_Closure closure,
                                                              void *closure_data);
+void portolan__directory__v1__directory__reapply_records(ProtobufCService *service,
+                                                         const Portolan__Directory__V1__ReapplyRecordsRequest *input,
+                                                         Portolan__Directory__V1__ReapplyRecordsResponse_Closure closure,
+                                                         void *closure_data);
 void portolan__directory__v1__directory__get_status(ProtobufCService *service,
                                                     const Portolan__Directory__V1__GetStatusRequest *input,
                                                     Portolan__Directory__V1__GetStatusResponse_Closure closure,
@@ -1848,6 +1934,8 @@ extern const ProtobufCMessageDescriptor portolan__directory__v1__list_groups_of_
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_groups_of_user_response__group_of_user__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__get_status_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__get_status_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__reapply_records_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__reapply_records_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__user_record__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__group_record__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__membership_record__descriptor;

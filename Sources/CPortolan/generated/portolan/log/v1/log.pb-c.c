@@ -52,6 +52,51 @@ void   portolan__log__v1__position__free_unpacked
   assert(message->base.descriptor == &portolan__log__v1__position__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__log__v1__reign__init
+                     (Portolan__Log__V1__Reign         *message)
+{
+  static const Portolan__Log__V1__Reign init_value = PORTOLAN__LOG__V1__REIGN__INIT;
+  *message = init_value;
+}
+size_t portolan__log__v1__reign__get_packed_size
+                     (const Portolan__Log__V1__Reign *message)
+{
+  assert(message->base.descriptor == &portolan__log__v1__reign__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__log__v1__reign__pack
+                     (const Portolan__Log__V1__Reign *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__log__v1__reign__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__log__v1__reign__pack_to_buffer
+                     (const Portolan__Log__V1__Reign *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__log__v1__reign__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Log__V1__Reign *
+       portolan__log__v1__reign__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Log__V1__Reign *)
+     protobuf_c_message_unpack (&portolan__log__v1__reign__descriptor,
+                                allocator, len, data);
+}
+void   portolan__log__v1__reign__free_unpacked
+                     (Portolan__Log__V1__Reign *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__log__v1__reign__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__log__v1__entry__init
                      (Portolan__Log__V1__Entry         *message)
 {
@@ -249,6 +294,70 @@ const ProtobufCMessageDescriptor portolan__log__v1__position__descriptor =
   portolan__log__v1__position__field_indices_by_name,
   1,  portolan__log__v1__position__number_ranges,
   (ProtobufCMessageInit) portolan__log__v1__position__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__log__v1__reign__field_descriptors[3] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Log__V1__Reign, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "primary_region",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Log__V1__Reign, primary_region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after_sequence",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Log__V1__Reign, after_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__log__v1__reign__field_indices_by_name[] = {
+  2,   /* field[2] = after_sequence */
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = primary_region */
+};
+static const ProtobufCIntRange portolan__log__v1__reign__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor portolan__log__v1__reign__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.log.v1.Reign",
+  "Reign",
+  "Portolan__Log__V1__Reign",
+  "portolan.log.v1",
+  sizeof(Portolan__Log__V1__Reign),
+  3,
+  portolan__log__v1__reign__field_descriptors,
+  portolan__log__v1__reign__field_indices_by_name,
+  1,  portolan__log__v1__reign__number_ranges,
+  (ProtobufCMessageInit) portolan__log__v1__reign__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor portolan__log__v1__entry__field_descriptors[11] =

@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Portolan__Log__V1__Position Portolan__Log__V1__Position;
+typedef struct Portolan__Log__V1__Reign Portolan__Log__V1__Reign;
 typedef struct Portolan__Log__V1__Entry Portolan__Log__V1__Entry;
 typedef struct Portolan__Log__V1__Record Portolan__Log__V1__Record;
 typedef struct Portolan__Log__V1__DomainDigest Portolan__Log__V1__DomainDigest;
@@ -49,6 +50,26 @@ struct  Portolan__Log__V1__Position
 #define PORTOLAN__LOG__V1__POSITION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__log__v1__position__descriptor) \
     , (char *)protobuf_c_empty_string, 0, 0 }
+
+
+/*
+ * The time of one primary: which Region writes the control stream, and from where on.
+ * The reigns of a log, oldest first, are its history: an entry of the control stream belongs to it
+ * if it stands after the beginning of the reign of its epoch and not after that of the next.
+ */
+struct  Portolan__Log__V1__Reign
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+  char *primary_region;
+  /*
+   * Last sequence of the control stream before this reign.
+   */
+  uint64_t after_sequence;
+};
+#define PORTOLAN__LOG__V1__REIGN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__log__v1__reign__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -158,6 +179,25 @@ Portolan__Log__V1__Position *
 void   portolan__log__v1__position__free_unpacked
                      (Portolan__Log__V1__Position *message,
                       ProtobufCAllocator *allocator);
+/* Portolan__Log__V1__Reign methods */
+void   portolan__log__v1__reign__init
+                     (Portolan__Log__V1__Reign         *message);
+size_t portolan__log__v1__reign__get_packed_size
+                     (const Portolan__Log__V1__Reign   *message);
+size_t portolan__log__v1__reign__pack
+                     (const Portolan__Log__V1__Reign   *message,
+                      uint8_t             *out);
+size_t portolan__log__v1__reign__pack_to_buffer
+                     (const Portolan__Log__V1__Reign   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Log__V1__Reign *
+       portolan__log__v1__reign__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__log__v1__reign__free_unpacked
+                     (Portolan__Log__V1__Reign *message,
+                      ProtobufCAllocator *allocator);
 /* Portolan__Log__V1__Entry methods */
 void   portolan__log__v1__entry__init
                      (Portolan__Log__V1__Entry         *message);
@@ -220,6 +260,9 @@ void   portolan__log__v1__domain_digest__free_unpacked
 typedef void (*Portolan__Log__V1__Position_Closure)
                  (const Portolan__Log__V1__Position *message,
                   void *closure_data);
+typedef void (*Portolan__Log__V1__Reign_Closure)
+                 (const Portolan__Log__V1__Reign *message,
+                  void *closure_data);
 typedef void (*Portolan__Log__V1__Entry_Closure)
                  (const Portolan__Log__V1__Entry *message,
                   void *closure_data);
@@ -236,6 +279,7 @@ typedef void (*Portolan__Log__V1__DomainDigest_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor portolan__log__v1__position__descriptor;
+extern const ProtobufCMessageDescriptor portolan__log__v1__reign__descriptor;
 extern const ProtobufCMessageDescriptor portolan__log__v1__entry__descriptor;
 extern const ProtobufCMessageDescriptor portolan__log__v1__record__descriptor;
 extern const ProtobufCMessageDescriptor portolan__log__v1__domain_digest__descriptor;

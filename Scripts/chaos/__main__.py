@@ -1,0 +1,160 @@
+"""Faults in real processes, a part of `make chaos SEED=1 MINUTES=5`.
+
+Environment: SEED (1), MINUTES (3), PORTOLAN (the executable), CHAOS_DIRECTORY (.chaos), VERBOSE=1.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+from Scripts.demo import rpc
+from Scripts.demo.cluster import ALL_REGIONS, Cli, DemoError
+
+from .clients import Reader, Writer, users
+from .faults import Faults
+from .history import History
+from .network import Network, NetworkError
+from .regions import Regions, describe, is_root
+
+PROJECT = Path(__file__).parents[2]
+
+
+def prepare(regions: Regions) -> None:
+    """Three Regions of one instance, all active."""
+    regions.prepare()
+    rpc.generate(regions.directory / "python")
+    for region in ALL_REGIONS:
+        regions.start(region)
+    for region in ALL_REGIONS:
+        regions.wait_serving(region)
+    cli = Cli(regions)
+    cli("instance", "create", "--name", "Chaos", "--identity-source", "external-idp")
+    metadata = regions.directory / "idp.xml"
+    metadata.write_text((PROJECT / "Tests/SAMLTests/Fixtures/idp-metadata.xml").read_text())
+    cli("instance", "set-idp", "--metadata", str(metadata))
+    key = cli.json("key", "create", "--multi-region", "--baseline-policy")["keyMetadata"]["keyId"]
+    cli("instance", "update", "--kms-key", key)
+    first, *others = ALL_REGIONS
+    for region in others:
+        cli("key", "replicate", key, "--to", region, "--baseline-policy")
+        deadline = time.monotonic() + 60
+        while cli.run("region", "add", region, timeout=120).returncode != 0:
+            if time.monotonic() > deadline:
+                raise AssertionError(cli.refused("region", "add", region))
+            time.sleep(0.5)
+
+
+def settle(regions: Regions, history: History) -> None:
+    """Everything healed: all Regions must serve, agree, and hold what was acknowledged."""
+    regions.network.heal()
+    for region in ALL_REGIONS:
+        regions.fill_disk(region, is_full=False)
+        regions.start(region)
+    for region in ALL_REGIONS:
+        regions.wait_serving(region)
+    cli = Cli(regions)
+    deadline = time.monotonic() + 90
+    answer: dict = {}
+    while time.monotonic() < deadline:
+        done = cli.run("region", "verify", json_output=True)
+        if done.returncode == 0:
+            break
+        answer = {"said": (done.stdout + done.stderr)[-600:]}
+        time.sleep(1)
+    else:
+        history.violation(f"the Regions do not agree at the end: {answer}")
+    exported = set()
+    for region in ALL_REGIONS:
+        for path in regions.disk(region).glob("unreplicated/*.jsonl"):
+            for entry in describe(path):
+                if entry["domain"] == "directory" and entry["key"].startswith("user/"):
+                    exported.add(entry["key"].removeprefix("user/"))
+    present = {}
+    for region in ALL_REGIONS:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                present[region] = users(regions, region)
+                break
+            except (OSError, rpc.RPCError) as problem:
+                if time.monotonic() > end:
+                    history.violation(f"{region} cannot be read at the end: {problem}")
+                    return
+                time.sleep(0.5)
+    history.judge(present, exported)
+    print(f"{len(exported)} users were in exports of former primaries", flush=True)
+
+
+def processes(seed: int, minutes: float, binary: Path) -> bool:
+    network = Network(ALL_REGIONS, os.getpid() % 200 + 20)
+    directory = Path(os.environ.get("CHAOS_DIRECTORY", PROJECT / ".chaos")).absolute()
+    regions = Regions(binary, directory, network)
+    history = History()
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"  {time.monotonic() - began:6.1f} s  {text}", flush=True)
+
+    clients: list = []
+    faults = None
+    try:
+        network.up()
+        prepare(regions)
+        tell("three Regions serve")
+        clients = [Writer(regions, history, seed * 100 + number) for number in range(3)]
+        clients += [Reader(regions, history, seed * 100 + 50 + number) for number in range(3)]
+        for client in clients:
+            client.start()
+        time.sleep(1)
+        faults = Faults(regions, random.Random(seed), tell)
+        end = time.monotonic() + minutes * 60
+        while time.monotonic() < end and not history.violations:
+            faults.one()
+        network.heal()
+        time.sleep(2)
+    finally:
+        for client in clients:
+            client.ending.set()
+        for client in clients:
+            client.join(timeout=15)
+        try:
+            if faults is not None:
+                settle(regions, history)
+        finally:
+            regions.remove()
+            network.down()
+    deleted = sum(1 for write in history.writes.values() if write.deleted)
+    print(f"seed {seed}: {len(history.writes)} people made, {deleted} deleted; reads "
+          + ", ".join(f"{count} {what}" for what, count in sorted(history.reads.items()))
+          + "; promotions " + ", ".join(f"{n} {what}" for what, n in faults.promotions.items())
+          + f"; {len(history.writers)} epochs wrote")
+    for violation in history.violations[:20]:
+        print(f"VIOLATION: {violation}")
+    return not history.violations
+
+
+def main() -> int:
+    os.chdir(PROJECT)
+    binary = Path(os.environ.get("PORTOLAN", PROJECT / ".build/debug/portolan")).absolute()
+    if not binary.exists():
+        print(f"{binary} is not there: run `swift build --product portolan`.", file=sys.stderr)
+        return 2
+    seed = int(os.environ.get("SEED", "1"))
+    if not is_root():
+        print("Network namespaces need root: the real processes are left out.", file=sys.stderr)
+        return 2
+    try:
+        good = processes(seed, float(os.environ.get("MINUTES", "3")), binary)
+    except (NetworkError, DemoError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    print("no violation" if good else f"violations: run it again with SEED={seed}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

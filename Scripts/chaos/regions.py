@@ -1,0 +1,182 @@
+"""Regions as processes in namespaces: start, kill, freeze, fill their disk, damage a page."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from Scripts.demo.cluster import ACCOUNT, ALL_REGIONS, TRUST_DOMAIN, Cli, Cluster, Ports
+
+from .network import Network, run
+
+SERVICES = ("keys", "coordinator", "directory")
+PORTS = {"directory": 7101, "keys": 7103, "coordinator": 7104, "permission": 7102, "portal": 7105}
+DISK_MEGABYTES = 64
+
+
+class Regions(Cluster):
+    """A cluster whose Regions have an address each."""
+
+    def __init__(self, binary: Path, directory: Path, network: Network) -> None:
+        super().__init__(binary, directory, Ports(0))
+        self.network = network
+
+    def address(self, region: str, service: str) -> str:
+        return f"{self.network.host(region)}:{PORTS[service]}"
+
+    def portal(self, region: str) -> str:
+        return f"https://{self.network.host(region)}:7443"
+
+    def prepare(self) -> None:
+        self.clean()
+        cli = Cli(self)
+        cli("pki", "init", "--directory", str(self.pki), "--trust-domain", TRUST_DOMAIN,
+            context=False)
+        for region in ALL_REGIONS:
+            cli("pki", "region", "--directory", str(self.pki), "--name", region,
+                "--host", self.network.host(region), context=False)
+        cli("pki", "operator", "--directory", str(self.pki), "--name", "alice",
+            "--role", "administrator", context=False)
+        self.configure(ALL_REGIONS)
+        for region in ALL_REGIONS:
+            disk = self.disk(region)
+            disk.mkdir(parents=True, mode=0o700)
+            run("mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m,mode=0700", "tmpfs",
+                str(disk))
+
+    def configure(self, regions: tuple[str, ...] = ALL_REGIONS) -> None:
+        for region in regions:
+            others = [name for name in regions if name != region]
+            peers: dict = {"names": others}
+            for peer in others:
+                peers[peer] = {s: self.address(peer, s) for s in PORTS}
+                peers[peer]["portalURL"] = self.portal(peer)
+            self._write(self.config_file(region), {
+                "region": region, "trustDomain": TRUST_DOMAIN, "accountID": ACCOUNT,
+                "organizationID": "o-exampleorg",
+                "dataDirectory": str(self.directory / "data" / region),
+                "pki": {"directory": str(self.pki)},
+                "listen": {s: self.address(region, s) for s in PORTS},
+                "portalURL": self.portal(region), "peers": peers,
+                "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
+            })
+        self._write(self.context, self._context(self.pki, regions[0], {
+            region: {s: self.address(region, s) for s in PORTS} for region in regions}))
+
+    def disk(self, region: str) -> Path:
+        return self.directory / "data" / region / "coordinator"
+
+    def start(self, region: str, services: tuple[str, ...] = SERVICES) -> None:
+        logs = self.directory / region
+        logs.mkdir(exist_ok=True)
+        for service in services:
+            process = self.processes.get((region, service))
+            if process is not None and process.poll() is None:
+                continue
+            (self.directory / "data" / region / service).mkdir(
+                parents=True, exist_ok=True, mode=0o700)
+            with (logs / f"{service}.log").open("ab") as log:
+                self.processes[region, service] = subprocess.Popen(
+                    [*self.network.command(region), str(self.binary), "serve", service,
+                     "--config", str(self.config_file(region))],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                    start_new_session=True)
+        self._record()
+
+    def signal(self, region: str, service: str, number: int) -> None:
+        process = self.processes[region, service]
+        if process.poll() is None:
+            process.send_signal(number)
+
+    def serves(self, region: str, service: str) -> bool:
+        done = subprocess.run(
+            [str(self.binary), "health", "--service", service, "--config",
+             str(self.config_file(region))],
+            capture_output=True, timeout=20, check=False)
+        return done.returncode == 0
+
+    def wait_serving(self, region: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        for service in SERVICES:
+            while not self.serves(region, service):
+                if time.monotonic() > end:
+                    raise AssertionError(f"{service} in {region} does not serve:\n"
+                                         + self.log(region, service))
+                time.sleep(0.1)
+
+    def fill_disk(self, region: str, is_full: bool = True) -> None:
+        ballast = self.disk(region) / "ballast"
+        if not is_full:
+            ballast.unlink(missing_ok=True)
+            return
+        with ballast.open("wb") as file:
+            try:
+                while True:
+                    file.write(b"\0" * 65536)
+                    file.flush()
+            except OSError:
+                pass
+
+    def damage(self, region: str, chance: random.Random) -> str:
+        """Alters the value of one entry of the control stream on disk; the coordinator is stopped."""
+        path = self.disk(region) / "log.sqlite"
+        with sqlite3.connect(path) as database:
+            rows = database.execute(
+                "SELECT e.id FROM entries e JOIN domains d ON d.id = e.domain JOIN streams s ON "
+                "s.id = d.stream WHERE s.name = 'control' AND d.name = 'directory'").fetchall()
+            if not rows:
+                return "nothing to damage"
+            (entry,) = chance.choice(rows)
+            database.execute(
+                "UPDATE entries SET value = CAST(X'00' || substr(value, 2) AS BLOB) "
+                "WHERE id = ?", (entry,))
+        return f"entry {entry & ((1 << 47) - 1)}"
+
+    def expire(self, region: str, service: str) -> bytes:
+        """Replaces a certificate by the same one of yesterday; answers with the files before."""
+        path = self.pki / "regions" / region / service / "certificate.pem"
+        before = path.read_bytes()
+        leaf, *chain = x509.load_pem_x509_certificates(before)
+        issuer = serialization.load_pem_private_key(
+            (self.pki / "issuers" / region / "key.pem").read_bytes(), None)
+        now = datetime.now(UTC)
+        builder = (x509.CertificateBuilder().subject_name(leaf.subject).issuer_name(leaf.issuer)
+                   .public_key(leaf.public_key()).serial_number(x509.random_serial_number())
+                   .not_valid_before(now - timedelta(days=2))
+                   .not_valid_after(now - timedelta(days=1)))
+        for extension in leaf.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        expired = builder.sign(issuer, leaf.signature_hash_algorithm)
+        pem = serialization.Encoding.PEM
+        path.write_bytes(b"".join(c.public_bytes(pem) for c in (expired, *chain)))
+        return before
+
+    def restore(self, region: str, service: str, certificate: bytes) -> None:
+        path = self.pki / "regions" / region / service / "certificate.pem"
+        path.write_bytes(certificate)
+
+    def remove(self) -> None:
+        for (region, service) in self.processes:
+            self.signal(region, service, signal.SIGCONT)
+        self.stop()
+        for region in ALL_REGIONS:
+            run("umount", str(self.disk(region)), check=False)
+
+
+def describe(path: Path) -> list[dict]:
+    """The entries of an export."""
+    return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
