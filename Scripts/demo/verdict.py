@@ -32,6 +32,7 @@ ROWS = {
     "B1": "progress of the initial replication",
     "B4": "proof that Regions hold the same state",
     "B8": "standard gRPC on the same port",
+    "B10": "key policies are compared and copied between Regions",
 }
 
 
