@@ -7,6 +7,7 @@ import os
 from . import steps_credentials as credentials
 from . import steps_hostile as hostile
 from . import steps_interop as interop
+from . import steps_keys as keys
 from . import steps_outage as outage
 from . import steps_people as people
 from . import steps_promotion as promotion
@@ -42,6 +43,10 @@ STEPS = (
     outage.restart,
     regions.closed_by_its_key,
     regions.key_usage,
+    keys.policies_drift,
+    keys.rotate_and_promote,
+    keys.import_material,
+    keys.report_and_backup,
     regions.remove_and_add_again,
 )
 PROMOTION_STEPS = (

@@ -101,12 +101,15 @@ struct InstanceServiceTests {
             _ = try await client.updateInstance(.with { $0.kmsKeyID = World.keyID })
         }
         #expect(second?.reason == "WORKFLOW_IN_PROGRESS")
+        let before = try await client.getInstance(.init()).instance.encryption
+        #expect(before.dataKeys == 1 && before.dataKeysDone == 0)
         try await world.appendDataKey(wrappedBy: "mrk-second", version: 2)
         try await eventually("the new key is in force") {
             try await client.getInstance(.init()).instance.encryption.status == .enabled
         }
-        let arn = try await client.getInstance(.init()).instance.encryption.kmsKeyArn
-        #expect(arn == FakeKeys.arn("mrk-second", World.primary))
+        let encryption = try await client.getInstance(.init()).instance.encryption
+        #expect(encryption.kmsKeyArn == FakeKeys.arn("mrk-second", World.primary))
+        #expect(encryption.dataKeys == 1 && encryption.dataKeysDone == 1)
         await world.end()
     }
 
