@@ -81,7 +81,8 @@ extension Region {
     /// Other streams come from other Regions now.
     private func beginAnew() {
         for (peer, session) in outgoing {
-            world.send(.refused(connection: session.connection, .epochUnknown), from: self, to: peer)
+            world.send(
+                .refused(connection: session.connection, .epochUnknown), from: self, to: peer)
         }
         outgoing = [:]
         for peer in peers { disconnect(peer) }
