@@ -42,7 +42,7 @@ final class Clients {
 
     /// A compare-and-append in the directory's domain, at a Region that believes it may.
     private func administer() {
-        let candidates = world.orderedRegions.filter { $0.isUp && $0.isPrimary }
+        let candidates = world.orderedRegions.filter { $0.isUp && $0.isPrimary && !$0.holdsWrites }
         guard let region = candidates.randomElement(using: &world.random), let log = region.log
         else { return }
         let count = world.random.chance(80) ? 1 : Int(world.random.number(2...5))
@@ -191,5 +191,10 @@ final class Clients {
 extension World {
     /// Whether a position is no part of the log as the Region knows it: a forced promotion left it
     /// behind.
-    func isGone(_ position: LogPosition, _ log: MemoryLog) -> Bool { false }
+    func isGone(_ position: LogPosition, _ log: MemoryLog) -> Bool {
+        guard position.stream == StreamName.control.text, let identity = log.state.identity else {
+            return false
+        }
+        return !identity.history.contains(epoch: position.epoch, sequence: position.sequence)
+    }
 }

@@ -32,6 +32,12 @@ final class Region {
     var pausedUntil: Int64 = 0
     var incoming: [String: Incoming] = [:]
     var outgoing: [String: Outgoing] = [:]
+    /// When each Region last answered, and where it then stood in the control stream.
+    var heard: [String: Int64] = [:]
+    var controls: [String: LogPosition] = [:]
+    var promotion: Promotion?
+    /// Control writes wait while the role of the primary is handed over.
+    var holdsWrites = false
     var subscribersHeard: [String: Int64] = [:]
     var acknowledgements = ReplicaAcknowledgements()
     private(set) var service: SimulatedService
@@ -99,6 +105,7 @@ final class Region {
         life += 1
         incoming = [:]
         outgoing = [:]
+        (heard, controls, promotion, holdsWrites) = ([:], [:], nil, false)
         let downtime = downtime ?? world.random.number(50_000...4_000_000)
         world.after(downtime) { [unowned self] in start() }
     }
@@ -178,8 +185,9 @@ final class Region {
 
     private func follow() {
         guard let log, let identity = log.state.identity else { return }
+        takeOver()
         do {
-            try service.follow(log, readingID: identity.logID)
+            try service.follow(log, readingID: "\(identity.logID)/\(identity.incarnation)")
         } catch {
             noteDamage(error)
         }

@@ -13,6 +13,11 @@ extension Region {
         every(1_000_000) { [unowned self] in watch() }
         every(1_000_000) { [unowned self] in writeCanaries() }
         every(3_000_000) { [unowned self] in maintain() }
+        askReigns()
+        every(1_000_000) { [unowned self] in
+            askReigns()
+            repairFork()
+        }
         every(7_000_000) { [unowned self] in scrub() }
         every(4_000_000) { [unowned self] in
             for peer in peers { world.send(.digestsWanted, from: self, to: peer) }
@@ -38,6 +43,8 @@ extension Region {
             world.send(.digests(log.state.digests), from: self, to: sender)
         case .digests(let theirs):
             later(20_000) { [unowned self] in compare(theirs, with: sender) }
+        case .reigns, .promiseWanted, .promise:
+            handleReigns(message, from: sender)
         }
     }
 
@@ -84,9 +91,9 @@ extension Region {
                     message.stream, position: position, head: message.head, log.state)
             else { return }
             try transact { transaction in
-                guard var identity = transaction.state.identity else { return }
-                identity.mayWriteOwnStream = true
-                try transaction.establish(identity)
+                _ = try transaction.amend(events: []) { identity, _ in
+                    identity.mayWriteOwnStream = true
+                }
             }
             disconnect(peer)
         } catch let error as LogError {

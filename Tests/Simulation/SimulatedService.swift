@@ -81,7 +81,8 @@ struct SimulatedService {
                 if result.isAtHead { break }
             }
         }
-        isOpen = true
+        // Whoever copies again does not answer before it holds all that it held.
+        isOpen = isOpen || log.state.identity?.missing.isEmpty ?? false
     }
 
     func covers(_ position: LogPosition) -> Bool {

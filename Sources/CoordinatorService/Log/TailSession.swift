@@ -40,13 +40,22 @@ struct TailSession {
             {
                 return try await reset(error.message)
             }
-            if !isCaughtUp {
+            if !isCaughtUp, isWhole || !request.follow {
                 isCaughtUp = true
                 try await responses.write(.with { $0.caughtUp = .init() })
                 guard request.follow else { return }
             }
             try await coordinator.hub.wait(past: version)
         }
+    }
+
+    /// Whether the Region holds all that it once held: what it dropped to copy it again has come back,
+    /// but for the streams of Regions that have left. Before, a revocation might be missing.
+    private var isWhole: Bool {
+        let state = coordinator.engine.state
+        return state.identity?.missing.keys.allSatisfy { stream in
+            state.gate.writer(of: stream).map { !coordinator.isMember($0) } ?? true
+        } ?? true
     }
 
     /// Waits for an instance, takes over the caller's positions if they are good, says Start.

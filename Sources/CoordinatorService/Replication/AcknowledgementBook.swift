@@ -37,6 +37,21 @@ final class AcknowledgementBook: Sendable {
 
     func info(_ region: String) -> ReplicaInfo? { held.withLock { $0.replicas[region] } }
 
+    /// What compaction needs to know.
+    var forCompaction: ReplicaAcknowledgements {
+        held.withLock { held in
+            var book = ReplicaAcknowledgements()
+            book.replicas = held.replicas.mapValues { info in
+                var replica = ReplicaAcknowledgements.Replica()
+                replica.applied = info.applied
+                replica.lastSeenMicroseconds = info.lastSeenMicroseconds
+                replica.isConnected = info.isConnected
+                return replica
+            }
+            return book
+        }
+    }
+
     func acknowledge(_ request: CoordinatorAcknowledgeRequest, at time: Int64) {
         held.withLock { held in
             var info = held.replicas[request.region] ?? ReplicaInfo()

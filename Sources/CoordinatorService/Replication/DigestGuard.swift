@@ -31,7 +31,10 @@ struct DigestGuard {
             try await Task.sleep(for: .milliseconds(20))
             let ours = coordinator.engine.state.digests
             for stream in open {
-                guard let differing = compare(stream, theirs, ours) else { continue }
+                guard
+                    let differing = DigestComparison.differing(
+                        stream, ours: ours, theirs: theirs)
+                else { continue }
                 open.remove(stream)
                 if !differing.isEmpty { try await repair(stream, differing, from: peer) }
             }
@@ -47,7 +50,10 @@ struct DigestGuard {
         else { return nil }
         try await Task.sleep(for: .milliseconds(20))
         let ours = coordinator.engine.state.digests
-        guard let differing = compare(stream, theirs, ours) else { return nil }
+        guard
+            let differing = DigestComparison.differing(
+                stream, ours: ours, theirs: theirs)
+        else { return nil }
         guard differing.isEmpty else {
             try await repair(stream, differing, from: peer)
             return nil
@@ -68,24 +74,6 @@ struct DigestGuard {
         try await coordinator.replication(in: peer).getDigests(
             .init(), options: CallOptions(timeout: coordinator.settings.timings.call)
         ).digests
-    }
-
-    /// Domains that differ; nil unless both speak of the same position.
-    private func compare(
-        _ stream: StreamName, _ theirs: [LogDomainDigest], _ ours: [LogDomainDigest]
-    ) -> [String]? {
-        let theirs = theirs.filter { $0.stream == stream.text }
-        let ours = ours.filter { $0.stream == stream.text }
-        guard let position = theirs.first?.sequence, ours.first?.sequence == position else {
-            return nil
-        }
-        let (here, there) = (sums(ours), sums(theirs))
-        return Set(here.keys).union(there.keys).filter { here[$0] != there[$0] }.sorted()
-    }
-
-    /// Sums by domain. A domain whose keys are all gone may be unknown to a Region that came later.
-    private func sums(_ digests: [LogDomainDigest]) -> [String: Data] {
-        digests.reduce(into: [:]) { if $1.liveKeys > 0 { $0[$1.domain] = $1.sum } }
     }
 
     private func repair(

@@ -48,21 +48,10 @@ struct Maintenance {
         }
     }
 
-    /// What every Region that replicates the stream from here has applied. A Region that has been
-    /// away for longer than tombstones are kept does not count: it copies again when it returns.
     private func slowest(_ stream: StreamName, seenSince horizon: Int64) -> UInt64 {
-        let state = coordinator.engine.state
-        let head = state.streams[stream]?.head ?? 0
-        guard state.gate.writer(of: stream) == coordinator.region else { return head }
-        return coordinator.instance.regions.keys.filter { $0 != coordinator.region }
-            .map { region in
-                guard let info = coordinator.acknowledgements.info(region) else { return 0 }
-                let isGone =
-                    !info.isConnected && info.lastSeenMicroseconds > 0
-                    && info.lastSeenMicroseconds < horizon
-                return isGone ? head : info.applied[stream] ?? 0
-            }
-            .reduce(head, min)
+        coordinator.acknowledgements.forCompaction.compactable(
+            stream, members: coordinator.instance.regions.keys, seenSince: horizon,
+            coordinator.engine.state)
     }
 }
 

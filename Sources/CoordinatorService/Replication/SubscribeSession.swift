@@ -3,32 +3,24 @@ import RPC
 import ReplicationLog
 import SwiftProtobuf
 
-/// One subscription of another Region to what this one writes.
+/// One subscription of another Region to what this one writes. What is sent next, `SubscriberCursor`
+/// knows.
 struct SubscribeSession {
     private let coordinator: Coordinator
-    private let subscriber: String
     private let responses: ResponseWriter<CoordinatorSubscribeResponse>
     private let logID: String
-    private let returnsOwnStream: Bool
-    private let wantsControl: Bool
     private let epoch: UInt64?
-    private var positions: [StreamName: UInt64] = [:]
-    private var greeted: Set<StreamName> = []
+    private var cursor: SubscriberCursor
 
     init(
         _ coordinator: Coordinator, _ subscriber: String, _ request: CoordinatorSubscribeRequest,
         _ responses: ResponseWriter<CoordinatorSubscribeResponse>
     ) {
         self.coordinator = coordinator
-        self.subscriber = subscriber
         self.responses = responses
-        self.logID = request.logID
-        for position in request.after.prefix(64) {
-            if let name = StreamName(position.stream) { positions[name] = position.sequence }
-        }
-        wantsControl = positions[.control] != nil
+        logID = request.logID
         epoch = coordinator.epoch
-        returnsOwnStream = positions[.regional(subscriber)] != nil
+        cursor = SubscriberCursor(subscriber: subscriber, after: request.after)
     }
 
     /// Runs until cancelled or until the subscriber or this Region is no longer part of the log.
@@ -39,58 +31,47 @@ struct SubscribeSession {
             guard state.identity?.logID == logID else {
                 throw LogError(.regionNotEnabled, "The Region has left the instance.")
             }
-            guard coordinator.isMember(subscriber) else { throw RPCError.notMember(subscriber) }
-            for stream in streams(state) { try await sendNews(of: stream) }
+            guard coordinator.isMember(cursor.subscriber) else {
+                throw RPCError.notMember(cursor.subscriber)
+            }
+            for stream in cursor.streams(state) { try await sendNews(of: stream) }
             // The subscriber asks again, for what this Region writes in the new reign.
             guard state.identity?.epoch == epoch else { return }
             try await coordinator.hub.wait(past: version)
         }
     }
 
-    /// What this Region writes, and for a returning Region its own stream as the primary holds it:
-    /// that one first, so that the Region may write again before it counts as copied.
-    private func streams(_ state: LogState) -> [StreamName] {
-        guard let identity = state.identity else { return [] }
-        var streams: [StreamName] = []
-        if identity.isPrimary, returnsOwnStream { streams.append(.regional(subscriber)) }
-        // Until this Region has its own stream back, there is nothing of it to send.
-        if identity.mayWriteOwnStream { streams.append(.regional(coordinator.region)) }
-        // A former primary brings its successor up to the handover, and who has promised to follow a
-        // candidate gives it what the lost primary left here.
-        let isSource =
-            identity.isPrimary || identity.primaryRegion == subscriber
-            || identity.promise?.primaryRegion == subscriber
-        if isSource, wantsControl, identity.forkedAfter == nil { streams.append(.control) }
-        return streams
-    }
-
     private mutating func sendNews(of stream: StreamName) async throws {
         while true {
-            let after = positions[stream] ?? 0
-            let result = try await coordinator.read(ReadQuery(stream: stream, after: after))
-            // The first message of a stream says where its head is, even if nothing is new.
-            if result.through.sequence > after || greeted.insert(stream).inserted {
-                positions[stream] = result.through.sequence
-                try await responses.write(message(stream, after, result))
+            let (began, version) = (ContinuousClock.now, coordinator.hub.version)
+            let result = try await coordinator.read(cursor.query(stream))
+            let state = coordinator.engine.state
+            if let message = cursor.message(stream, result, state) {
+                try await responses.write(response(message))
             }
             if result.isAtHead { return }
+            // Who is close behind is served from memory and at once.
+            let head = state.position(of: stream).sequence
+            guard head > result.through.sequence + UInt64(RecentEntries.entriesMax) else {
+                continue
+            }
+            let pause = LaggardPace.pause(
+                after: began.duration(to: .now), commits: coordinator.hub.version - version)
+            if pause > .zero { try await Task.sleep(for: pause) }
         }
     }
 
-    private func message(
-        _ stream: StreamName, _ after: UInt64, _ result: ReadResult
-    ) -> CoordinatorSubscribeResponse {
-        let held = coordinator.engine.state.streams[stream]
-        return .with {
-            $0.stream = stream.text
-            $0.entries = result.entries
-            $0.through = result.through
-            $0.head = held?.position ?? result.through
-            $0.entriesTotal = held?.entries ?? 0
+    private func response(_ message: StreamMessage) -> CoordinatorSubscribeResponse {
+        .with {
+            $0.stream = message.stream.text
+            $0.entries = message.entries
+            $0.through = message.through
+            $0.head = message.head
+            $0.entriesTotal = message.entriesTotal
             $0.sentAtUs = coordinator.now()
-            $0.after.stream = stream.text
-            $0.after.sequence = after
-            $0.compactedThrough = result.compactedThrough
+            $0.after.stream = message.stream.text
+            $0.after.sequence = message.after
+            $0.compactedThrough = message.compactedThrough
         }
     }
 }

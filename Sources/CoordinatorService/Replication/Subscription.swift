@@ -39,23 +39,10 @@ struct Subscription {
         coordinator.logger.info(
             "the subscription ended", metadata: ["peer": "\(peer)", "problem": "\(problem)"])
         // Deletions that this Region has missed are no longer kept: it copies again.
-        if refusal?.reason == LogError.Code.positionExpired.rawValue {
-            for stream in streams where stream.region != coordinator.region {
-                try? await coordinator.engine.drop(stream)
-            }
-        }
-    }
-
-    private var streams: [StreamName] { coordinator.engine.state.identity.map(streams) ?? [] }
-
-    /// The streams that the peer sends.
-    private func streams(_ identity: LogIdentity) -> [StreamName] {
-        var streams = [StreamName.regional(peer)]
-        if identity.primaryRegion == peer {
-            if identity.forkedAfter == nil { streams.append(.control) }
-            if !identity.mayWriteOwnStream { streams.append(.regional(coordinator.region)) }
-        }
-        return streams
+        guard let code = refusal.flatMap({ LogError.Code(rawValue: $0.reason) }) else { return }
+        let expired = SubscriptionRules.streamsToCopyAgain(
+            from: peer, after: code, coordinator.engine.state)
+        for stream in expired { try? await coordinator.engine.drop(stream) }
     }
 
     private func once() async throws {
@@ -64,7 +51,7 @@ struct Subscription {
             with: peer, timeout: coordinator.settings.timings.call)
         let state = coordinator.engine.state
         guard let identity = state.identity else { return }
-        let wanted = Set(streams(identity))
+        let wanted = Set(SubscriptionRules.streams(from: peer, state))
         coordinator.subscriptions.change(peer) { info in
             info.lags = info.lags.filter { wanted.contains($0.key) }
         }
@@ -73,7 +60,7 @@ struct Subscription {
             .with {
                 $0.region = coordinator.region
                 $0.logID = identity.logID
-                $0.after = streams(identity).map { state.position(of: $0) }
+                $0.after = SubscriptionRules.after(from: peer, state)
             })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await receive(messages, identity.logID) }
@@ -117,9 +104,9 @@ struct Subscription {
     private func takesOverOwnStream(
         _ message: CoordinatorSubscribeResponse, _ position: LogPosition
     ) async throws -> Bool {
-        guard message.stream == StreamName.regional(coordinator.region).text,
-            position.sequence >= message.head.sequence,
-            !(coordinator.engine.state.identity?.mayWriteOwnStream ?? true)
+        guard let stream = StreamName(message.stream),
+            SubscriptionRules.takesOverOwnStream(
+                stream, position: position, head: message.head, coordinator.engine.state)
         else { return false }
         try await coordinator.engine.amend(events: []) { identity, _ in
             identity.mayWriteOwnStream = true
@@ -163,8 +150,7 @@ struct Subscription {
             let info = coordinator.subscriptions.info(peer) ?? SubscriptionBook.Info()
             let request = CoordinatorAcknowledgeRequest.with {
                 $0.region = coordinator.region
-                $0.applied = streams.filter { state.gate.writer(of: $0) == peer }
-                    .map { state.position(of: $0) }
+                $0.applied = SubscriptionRules.applied(from: peer, state)
                 $0.entriesApplied = info.entriesApplied
                 $0.lagUs = info.lag
                 $0.lags = info.lags.sorted { $0.key.text < $1.key.text }.map { stream, lag in

@@ -19,6 +19,10 @@ package struct LogIdentity: Hashable, Sendable {
     /// part of the log: a later reign began without them. Nothing is received or sent on the control
     /// stream until they have been dropped.
     package var forkedAfter: UInt64?
+    /// Streams that were dropped to be copied again, and up to where each has to come before what
+    /// this Region holds is whole: until then its services do not answer, rather than forget a
+    /// revocation.
+    package var missing: [StreamName: UInt64] = [:]
     /// Goes up when something that was held is taken back. Whoever has read before reads anew.
     package var incarnation: UInt64 = 0
 

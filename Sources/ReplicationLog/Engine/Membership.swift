@@ -48,6 +48,9 @@ extension LogTransaction {
         try remove(held)
         guard var identity = state.identity else { return }
         identity.incarnation += 1
+        // What follows a fork never comes again.
+        let fork = stream == .control ? identity.forkedAfter ?? .max : .max
+        identity.missing[stream] = max(identity.missing[stream] ?? 0, min(held.head, fork))
         if stream == .control {
             identity.forkedAfter = nil
             // What was answered before may be among what is gone.

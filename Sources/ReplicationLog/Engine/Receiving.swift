@@ -7,7 +7,7 @@ extension LogTransaction {
         let through = batch.batch.through
         let head = state.streams[batch.stream]?.head ?? 0
         guard through.sequence > head else { return state.position(of: batch.stream) }
-        return try withStream(batch.stream) { stream in
+        let position = try withStream(batch.stream) { stream in
             try prefetch(news, in: stream)
             try store(news, in: &stream)
             noteWrite()
@@ -17,6 +17,13 @@ extension LogTransaction {
                 stream.compactedThrough, min(batch.batch.compactedThrough, stream.head))
             return stream.position
         }
+        if var identity = state.identity, let target = identity.missing[batch.stream],
+            position.sequence >= target
+        {
+            identity.missing[batch.stream] = nil
+            try setIdentity(identity)
+        }
+        return position
     }
 
     private func prefetch(_ news: ArraySlice<LogEntry>, in stream: StreamState) throws {

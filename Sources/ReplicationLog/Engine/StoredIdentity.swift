@@ -11,6 +11,10 @@ extension LogIdentity {
             "reigns": history.reigns
                 .map { "\($0.epoch) \($0.primaryRegion) \($0.after)" }.joined(separator: "\n"),
         ]
+        if !missing.isEmpty {
+            values["missing"] = missing.map { "\($0.key.text) \($0.value)" }.sorted()
+                .joined(separator: "\n")
+        }
         if isRestored { values["restored"] = "yes" }
         if let promise { values["promise"] = "\(promise.epoch) \(promise.primaryRegion)" }
         if let forkedAfter { values["forked_after"] = String(forkedAfter) }
@@ -27,6 +31,7 @@ extension LogIdentity {
             logID: logID, region: region,
             history: ReignHistory(reigns) ?? ReignHistory(epoch: epoch, primaryRegion: primary),
             mayWriteOwnStream: values["may_write_own_stream"] == "yes")
+        missing = values["missing"].map(Self.missing) ?? [:]
         isRestored = values["restored"] == "yes"
         promise = values["promise"].flatMap(Self.promise)
         forkedAfter = values["forked_after"].flatMap(UInt64.init)
@@ -39,6 +44,14 @@ extension LogIdentity {
             guard parts.count == 3, let epoch = UInt64(parts[0]), let after = UInt64(parts[2])
             else { return nil }
             return Reign(epoch: epoch, primaryRegion: String(parts[1]), after: after)
+        }
+    }
+
+    private static func missing(_ text: String) -> [StreamName: UInt64] {
+        text.split(separator: "\n").reduce(into: [:]) { missing, line in
+            let parts = line.split(separator: " ")
+            guard parts.count == 2, let stream = StreamName(String(parts[0])) else { return }
+            missing[stream] = UInt64(parts[1])
         }
     }
 

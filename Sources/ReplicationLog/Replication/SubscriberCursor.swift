@@ -7,6 +7,7 @@ package struct SubscriberCursor: Sendable {
     /// The Region that subscribes.
     package let subscriber: String
     private let returnsOwnStream: Bool
+    private let wantsControl: Bool
     private var positions: [StreamName: UInt64] = [:]
     private var greeted: Set<StreamName> = []
 
@@ -17,6 +18,7 @@ package struct SubscriberCursor: Sendable {
         for position in after.prefix(64) {
             if let name = StreamName(position.stream) { positions[name] = position.sequence }
         }
+        wantsControl = positions[.control] != nil
         returnsOwnStream = positions[.regional(subscriber)] != nil
     }
 
@@ -28,7 +30,12 @@ package struct SubscriberCursor: Sendable {
         if identity.isPrimary, returnsOwnStream { streams.append(.regional(subscriber)) }
         // Until this Region has its own stream back, there is nothing of it to send.
         if identity.mayWriteOwnStream { streams.append(.regional(state.region)) }
-        if identity.isPrimary { streams.append(.control) }
+        // A former primary brings its successor up to the handover, and who has promised to follow a
+        // candidate gives it what the lost primary left here.
+        let isSource =
+            identity.isPrimary || identity.primaryRegion == subscriber
+            || identity.promise?.primaryRegion == subscriber
+        if isSource, wantsControl, identity.forkedAfter == nil { streams.append(.control) }
         return streams
     }
 

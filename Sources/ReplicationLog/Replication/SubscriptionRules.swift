@@ -8,7 +8,7 @@ package enum SubscriptionRules {
         guard let identity = state.identity else { return [] }
         var streams = [StreamName.regional(peer)]
         if identity.primaryRegion == peer {
-            streams.append(.control)
+            if identity.forkedAfter == nil { streams.append(.control) }
             if !identity.mayWriteOwnStream { streams.append(.regional(state.region)) }
         }
         return streams
