@@ -78,12 +78,18 @@ def connect_idp(world: World) -> None:
         cli("instance", "set-idp", "--metadata", str(metadata))
         shown = cli.json("instance", "show")["identityProvider"]
         check("M8", "its metadata is taken over", shown["entityId"] == world.idp.entity_id, shown)
-        own = requests.get(f"{world.portal(world.primary)}/saml/metadata",
-                           verify=str(world.trust), timeout=10)
-        own.raise_for_status()
-        world.idp.trust(own.text)
+        own = hand_over_metadata(world)
         check("M7", "the IdP accepts the service provider's metadata",
-              world.idp.assertion_consumers(), own.text)
+              world.idp.assertion_consumers(), own)
+
+
+def hand_over_metadata(world: World) -> str:
+    """Gives the IdP the service provider's metadata, which has the ACS URL of every Region."""
+    own = requests.get(f"{world.portal(world.primary)}/saml/metadata",
+                       verify=str(world.trust), timeout=10)
+    own.raise_for_status()
+    world.idp.trust(own.text)
+    return own.text
 
 
 def push_organization(world: World) -> None:
