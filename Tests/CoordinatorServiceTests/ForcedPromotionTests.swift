@@ -157,6 +157,9 @@ struct ForcedPromotionTests {
     @Test("without a majority it is refused unless that is accepted; a tie then has one winner")
     func tie() async throws {
         let world = try await world([World.primary, World.second, World.third])
+        // Every Region knows of all three by then.
+        let known = try await world.append(["user/known"])
+        for region in [World.second, World.third] { try await world.wait(for: known, in: region) }
         await world.stop(World.primary)
         await world.cut(World.third)
         #expect(
