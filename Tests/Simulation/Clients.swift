@@ -12,7 +12,7 @@ final class Clients {
     /// Requests whose answer may have got lost: to be repeated.
     private var unanswered: [(command: AppendCommand, key: String)] = []
     /// The newest position each client has been told of, with what it wrote there.
-    private var tokens: [(position: LogPosition, key: String, version: UInt64)] = []
+    private var tokens: [(position: LogPosition, entry: UInt64, key: String, version: UInt64)] = []
     var isQuiet = false
 
     init(world: World) { self.world = world }
@@ -133,7 +133,11 @@ final class Clients {
                     isTombstone: record.tombstone),
                 request: command.requestID, isFirst: index == 0)
             if command.domain == "directory" {
-                tokens.append((outcome.position, record.key, record.version))
+                tokens.append(
+                    (
+                        outcome.position, outcome.firstSequence + UInt64(index), record.key,
+                        record.version
+                    ))
             } else if record.key.hasPrefix("revocation/") {
                 world.history.revoke(
                     String(record.key.dropFirst("revocation/".count)), at: outcome.position)
@@ -168,10 +172,11 @@ final class Clients {
         guard (held?.version ?? 0) < token.version, !world.isGone(token.position, log) else {
             return
         }
-        // A deletion that is no longer remembered reads as if the key had never been.
+        // Once a deletion is no longer remembered, the key reads as if it had never been, and who
+        // makes it anew begins with version 1.
         let wasDeleted = world.history.isDeleted(
-            token.key, in: .control, from: token.position.sequence)
-        if held == nil, wasDeleted { return }
+            token.key, in: .control, from: token.entry)
+        if wasDeleted { return }
         world.history.violation(
             "token: \(region.name) answered for \(token.position.epoch)/\(token.position.sequence) "
                 + "with version \(held?.version ?? 0) of \(token.key), not \(token.version)")

@@ -17,13 +17,21 @@ extension LogTransaction {
                 stream.compactedThrough, min(batch.batch.compactedThrough, stream.head))
             return stream.position
         }
-        if var identity = state.identity, let target = identity.missing[batch.stream],
-            position.sequence >= target
-        {
-            identity.missing[batch.stream] = nil
-            try setIdentity(identity)
-        }
+        try noteWhole(batch.stream, at: position, compactedThrough: batch.batch.compactedThrough)
         return position
+    }
+
+    /// What replaced an entry that compaction removed stands at `compactedThrough` or before. Until
+    /// a copy has come that far it is not the state of any position, and services do not answer.
+    private func noteWhole(
+        _ stream: StreamName, at position: LogPosition, compactedThrough: UInt64
+    ) throws {
+        guard var identity = state.identity else { return }
+        let target = max(identity.missing[stream] ?? 0, compactedThrough)
+        let missing = position.sequence < target ? target : nil
+        guard identity.missing[stream] != missing else { return }
+        identity.missing[stream] = missing
+        try setIdentity(identity)
     }
 
     private func prefetch(_ news: ArraySlice<LogEntry>, in stream: StreamState) throws {

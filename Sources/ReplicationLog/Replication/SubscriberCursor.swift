@@ -28,14 +28,16 @@ package struct SubscriberCursor: Sendable {
         guard let identity = state.identity else { return [] }
         var streams: [StreamName] = []
         if identity.isPrimary, returnsOwnStream { streams.append(.regional(subscriber)) }
-        // Until this Region has its own stream back, there is nothing of it to send.
-        if identity.mayWriteOwnStream { streams.append(.regional(state.region)) }
         // A former primary brings its successor up to the handover, and who has promised to follow a
         // candidate gives it what the lost primary left here.
         let isSource =
             identity.isPrimary || identity.primaryRegion == subscriber
             || identity.promise?.primaryRegion == subscriber
         if isSource, wantsControl, identity.forkedAfter == nil { streams.append(.control) }
+        // Behind the control stream: that brings the reigns to which later entries here belong, and
+        // without them a successor would refuse those and never hear of the handover. Until this
+        // Region has its own stream back, there is nothing of it to send.
+        if identity.mayWriteOwnStream { streams.append(.regional(state.region)) }
         return streams
     }
 
