@@ -209,6 +209,7 @@ struct ForcedPromotionTests {
     @Test("a former primary that was removed hears that it is not the primary any more")
     func removed() async throws {
         let world = try await world([World.primary, World.second])
+        try await world.wait(for: try await world.append(["user/known"]), in: World.second)
         await world.cut(World.primary)
         try await world.append(["user/lost"])
         _ = try await force(World.second, world)

@@ -58,7 +58,7 @@ struct ReplicationRulesTests {
     @Test("only the primary sends the control stream, and only who asked for it gets it")
     func streams() {
         let asked = SubscriberCursor(subscriber: "eu-west-1", after: [position(0)])
-        #expect(asked.streams(state(head: 1)) == [.regional(region), .control])
+        #expect(asked.streams(state(head: 1)) == [.control, .regional(region)])
         #expect(asked.streams(state(head: 1, primary: "us-east-1")) == [.regional(region)])
         let other = SubscriberCursor(subscriber: "eu-west-1", after: [])
         #expect(other.streams(state(head: 1)) == [.regional(region)])
