@@ -24,7 +24,7 @@ class Chromium:
         program = executable()
         if program is None:
             raise FileNotFoundError("chromium is not installed: SCREENSHOTS=1 Scripts/setup")
-        self.profile = tempfile.TemporaryDirectory()
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         to_browser, self.writer = os.pipe()
         self.reader, from_browser = os.pipe()
         arguments = [

@@ -80,7 +80,7 @@ extension Region {
 
     /// Other streams come from other Regions now.
     private func beginAnew() {
-        for (peer, session) in outgoing {
+        for (peer, session) in outgoing.sorted(by: { $0.key < $1.key }) {
             world.send(
                 .refused(connection: session.connection, .epochUnknown), from: self, to: peer)
         }

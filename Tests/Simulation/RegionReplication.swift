@@ -117,7 +117,8 @@ extension Region {
 
     /// Gives up peers that have gone silent.
     private func watch() {
-        for (peer, state) in incoming where world.now - state.lastSeen > 5_000_000 {
+        for (peer, state) in incoming.sorted(by: { $0.key < $1.key })
+        where world.now - state.lastSeen > 5_000_000 {
             disconnect(peer)
         }
         for peer in outgoing.keys.sorted()
