@@ -74,7 +74,9 @@ struct FinalCheck {
         for write in world.history.acknowledged {
             let position = write.outcome.position
             if world.isGone(position, log) {
-                if !world.history.isReportedLost(write.stream, position.epoch, write.sequence) {
+                if !world.history.isReportedLost(
+                    write.stream, position.epoch, write.sequence, key: write.key)
+                {
                     world.history.violation(
                         "acknowledged: \(write.stream) \(position.epoch)/\(write.sequence) is "
                             + "gone and nobody was told")

@@ -38,6 +38,8 @@ package struct History {
     private var writers: [Reign: String] = [:]
     /// Places that a forced promotion left behind, as their former primary reported them.
     private var reportedLost: Set<Place> = []
+    /// The same by stream, epoch and key: the highest sequence.
+    private var reportedKeys: [String: UInt64] = [:]
     /// Sessions whose revocation was acknowledged, and where that stands.
     private(set) var revoked: [String: LogPosition] = [:]
     /// Sessions that a Region's service has once called revoked.
@@ -109,11 +111,18 @@ package struct History {
         for entry in entries {
             reportedLost.insert(
                 Place(stream: entry.stream, epoch: entry.epoch, sequence: entry.sequence))
+            let key = "\(entry.stream)/\(entry.epoch)/\(entry.key)"
+            reportedKeys[key] = max(reportedKeys[key] ?? 0, entry.sequence)
         }
     }
 
-    func isReportedLost(_ stream: StreamName, _ epoch: UInt64, _ sequence: UInt64) -> Bool {
+    /// Whether an entry was reported, or what replaced it in the same reign: the log keeps the newest
+    /// of a key, and so does the report.
+    func isReportedLost(
+        _ stream: StreamName, _ epoch: UInt64, _ sequence: UInt64, key: String
+    ) -> Bool {
         reportedLost.contains(Place(stream: stream.text, epoch: epoch, sequence: sequence))
+            || reportedKeys["\(stream)/\(epoch)/\(key)"] ?? 0 > sequence
     }
 
     // MARK: - Revocations

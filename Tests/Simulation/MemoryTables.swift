@@ -22,9 +22,7 @@ final class MemoryTables: LogTables {
     func newest(domain: Int64, keys: [String]) throws -> [NewestEntry?] {
         keys.map { key in
             guard let id = store.newest[domain]?[key], let row = store.row(id) else { return nil }
-            return NewestEntry(
-                id: id, key: key, version: row.entry.version, tombstone: row.entry.tombstone,
-                value: row.entry.value)
+            return NewestEntry(id: id, row.entry)
         }
     }
 

@@ -75,7 +75,7 @@ extension Region {
             world.history.lost(rows.map(\.entry).filter { $0.sequence > fork })
         }
         world.count("fork exported")
-        _ = try? transact { try $0.drop(.control) }
+        _ = try? transact { try $0.drop(.control, isExported: true) }
     }
 
     /// Other streams come from other Regions now.

@@ -53,7 +53,7 @@ struct ForkRepair {
             metadata: [
                 "entries": "\(export?.entries ?? 0)", "report": "\(export?.reportPath ?? "none")",
             ])
-        try await coordinator.engine.drop(.control)
+        try await coordinator.engine.drop(.control, isExported: true)
         try await proveEqual(to: identity.primaryRegion)
     }
 

@@ -53,8 +53,12 @@ package protocol LogEngine: Sendable {
 
     /// Drops a stream that another Region writes, so that it can be copied again; the incarnation goes
     /// up, and a fork of the control stream is gone with it.
-    /// Throws `wrongWriter` for a stream that is written here.
-    func drop(_ stream: StreamName) async throws
+    ///
+    /// - Parameter isExported: what a fork of the control stream holds alone is in a file. Until then
+    ///   it is the only copy there is.
+    /// - Throws: `wrongWriter` for a stream that is written here, `forked` for a control stream with a
+    ///   fork that has not been exported.
+    func drop(_ stream: StreamName, isExported: Bool) async throws
 
     /// Notes how far a Region has applied a stream; kept over a restart, forgotten by `wipe`.
     func acknowledge(region: String, positions: [LogPosition], at timeMicroseconds: Int64)
@@ -95,4 +99,11 @@ package protocol LogEngine: Sendable {
 
 extension LogEngine {
     package var leads: Bool { true }
+}
+
+extension LogEngine {
+    /// Drops a stream that holds nothing of its own, to copy it again.
+    package func drop(_ stream: StreamName) async throws {
+        try await drop(stream, isExported: false)
+    }
 }

@@ -52,27 +52,27 @@ package struct EntryRow {
 /// The newest entry of a key as it lies in storage: as much of it as the digest needs.
 package struct NewestEntry: Sendable {
     package let id: Int64
-    package let key: String
-    package let version: UInt64
-    package let tombstone: Bool
-    package let value: Data
+    /// Without the names of stream and domain, which whoever asked knows.
+    private let held: LogEntry
 
-    package init(id: Int64, key: String, version: UInt64, tombstone: Bool, value: Data) {
+    package var key: String { held.key }
+    package var version: UInt64 { held.version }
+    package var tombstone: Bool { held.tombstone }
+
+    package init(id: Int64, _ entry: LogEntry) {
         self.id = id
-        self.key = key
-        self.version = version
-        self.tombstone = tombstone
-        self.value = value
+        held = entry
     }
 
-    func entry(stream: String, domain: String) -> LogEntry {
-        var entry = LogEntry()
-        entry.stream = stream
+    /// As it is stored.
+    ///
+    /// Throws: `checksumMismatch` when that is not what was written.
+    func entry(stream: StreamName, domain: String) throws(LogError) -> LogEntry {
+        var entry = held
+        entry.stream = stream.text
+        entry.sequence = EntryID.sequence(of: id)
         entry.domain = domain
-        entry.key = key
-        entry.version = version
-        entry.tombstone = tombstone
-        entry.value = value
+        guard entry.isIntact else { throw LogError.damaged(entry, in: stream) }
         return entry
     }
 }

@@ -101,14 +101,14 @@ package final class LogTransaction {
         _ entry: LogEntry, previous: NewestEntry?, request: String?, in stream: inout StreamState,
         domain: inout DomainState
     ) throws {
+        // A damaged value would leave the digest with the wrong share for ever.
+        let replaced = try previous?.entry(stream: stream.name, domain: entry.domain)
         writes += 1
         let id = EntryID.make(stream: stream.id, sequence: entry.sequence)
         try tables.insert(
             EntryRow(
                 id: id, domain: domain.id, entry: entry, request: request, previous: previous))
-        if let previous {
-            domain.digest.remove(previous.entry(stream: entry.stream, domain: entry.domain))
-        }
+        if let replaced { domain.digest.remove(replaced) }
         domain.digest.insert(entry)
         domain.lastSequence = entry.sequence
         stream.entries += 1

@@ -39,10 +39,14 @@ extension LogTransaction {
         try record(events)
     }
 
-    /// Drops a stream that another Region writes.
-    package func drop(_ stream: StreamName) throws {
+    /// Drops a stream that another Region writes. Whoever found a copy damaged or different did so a
+    /// moment ago; whether it has become a fork since is decided here.
+    package func drop(_ stream: StreamName, isExported: Bool = false) throws {
         guard state.gate.writer(of: stream) != state.region else {
             throw LogError(.wrongWriter, "\(stream) is written here and cannot be dropped.")
+        }
+        guard stream != .control || isExported || state.identity?.forkedAfter == nil else {
+            throw LogError(.forked, "What only \(state.region) holds has not been exported yet.")
         }
         guard let held = state.streams[stream] else { return }
         try remove(held)

@@ -53,8 +53,8 @@ extension TransactionalLogEngine {
         return try await write(weight: weight) { try $0.apply(batch) }
     }
 
-    package func drop(_ stream: StreamName) async throws {
-        try await write(weight: 64) { try $0.drop(stream) }
+    package func drop(_ stream: StreamName, isExported: Bool) async throws {
+        try await write(weight: 64) { try $0.drop(stream, isExported: isExported) }
     }
 
     package func acknowledge(

@@ -93,8 +93,8 @@ extension PostgreSQLStatement {
     static let newest = Self(
         "newest",
         """
-        SELECT n.key, e.id, e.version, e.tombstone, e.value FROM newest n
-        JOIN entries e ON e.id = n.id WHERE n.domain = $1 AND n.key = ANY($2::bytea[])
+        SELECT n.key, e.id, e.epoch, e.last, e.version, e.tombstone, e.value, e.checksum,
+        e.written_at FROM newest n JOIN entries e ON e.id = n.id WHERE n.domain = $1 AND n.key = ANY($2::bytea[])
         """)
     static let insertEntries = Self(
         "insert_entries",

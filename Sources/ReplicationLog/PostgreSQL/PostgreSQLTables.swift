@@ -68,10 +68,17 @@ final class PostgreSQLTables: LogTables {
     ) throws(PostgreSQLError) {
         for key in keys { held[Slot(domain: domain, key: key)] = .some(nil) }
         for row in 0..<rows.count {
-            let key = rows.text(row, 0)
-            held[Slot(domain: domain, key: key)] = NewestEntry(
-                id: try rows.integer(row, 1), key: key, version: try rows.number(row, 2),
-                tombstone: rows.flag(row, 3), value: rows.data(row, 4))
+            var entry = LogEntry()
+            entry.key = rows.text(row, 0)
+            entry.epoch = try rows.number(row, 2)
+            entry.commit = try rows.number(row, 3)
+            entry.version = try rows.number(row, 4)
+            entry.tombstone = rows.flag(row, 5)
+            entry.value = rows.data(row, 6)
+            entry.checksum = UInt64(bitPattern: try rows.integer(row, 7))
+            entry.writtenAtUs = try rows.integer(row, 8)
+            held[Slot(domain: domain, key: entry.key)] = NewestEntry(
+                id: try rows.integer(row, 1), entry)
         }
     }
 
@@ -84,9 +91,7 @@ final class PostgreSQLTables: LogTables {
 
     func insert(_ row: EntryRow) throws {
         let entry = row.entry
-        held[Slot(domain: row.domain, key: entry.key)] = NewestEntry(
-            id: row.id, key: entry.key, version: entry.version, tombstone: entry.tombstone,
-            value: entry.value)
+        held[Slot(domain: row.domain, key: entry.key)] = NewestEntry(id: row.id, entry)
         rows.append(row)
     }
 

@@ -18,7 +18,8 @@ struct SQLiteStatements {
     init(_ db: Database) throws {
         selectNewest = try db.cachedStatement(
             sql: """
-                SELECT e.id, e.version, e.tombstone, e.value FROM newest n
+                SELECT e.id, e.epoch, e.last, e.version, e.tombstone, e.value, e.checksum,
+                e.written_at FROM newest n
                 JOIN entries e ON e.id = n.id WHERE n.domain = ? AND n.key = ?
                 """)
         insertEntry = try db.cachedStatement(
@@ -47,9 +48,16 @@ struct SQLiteStatements {
         selectNewest.setUncheckedArguments([domain, key])
         let rows = try Row.fetchCursor(selectNewest)
         guard let row = try rows.next() else { return nil }
-        return NewestEntry(
-            id: row[0], key: key, version: UInt64(row[1] as Int64), tombstone: row[2],
-            value: row[3])
+        var entry = LogEntry()
+        entry.epoch = UInt64(bitPattern: row[1] as Int64)
+        entry.commit = UInt64(bitPattern: row[2] as Int64)
+        entry.key = key
+        entry.version = UInt64(bitPattern: row[3] as Int64)
+        entry.tombstone = row[4]
+        entry.value = row[5]
+        entry.checksum = UInt64(bitPattern: row[6] as Int64)
+        entry.writtenAtUs = row[7]
+        return NewestEntry(id: row[0], entry)
     }
 
     func insert(_ entry: LogEntry, id: Int64, domain: Int64, request: String?) throws {
