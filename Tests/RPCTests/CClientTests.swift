@@ -211,8 +211,7 @@ struct CClientTests {
         let call = Task { try await client.call(TestMethods.slow, bytes("kept")) }
         #expect(await eventually { server.service.running.withLock { $0 } == 1 })
         async let stopped: Void = server.server.shutDown(drain: .seconds(10))
-        try await Task.sleep(for: .milliseconds(50))
-        let second = try await TestServer(port: server.address.port, pki: server.pki)
+        let second = try await TestServer.succeeding(server)
         #expect(try await client.call(TestMethods.echo, [2]) == [2])
         server.service.release()
         #expect(try await call.value == bytes("kept"))

@@ -39,7 +39,8 @@ final class ClientConnection: ChannelInboundHandler {
     private var requestCredit = WireLimits.defaultStreamCreditBytes
     private var failure: RPCError?
     private var lastRead = NIODeadline.now()
-    private var asked = false
+    /// When the server was asked whether it is there; nil once something has come from it.
+    private var askedAt: NIODeadline?
     private var upkeep: RepeatedTask?
     private var nextDeadline: NIODeadline?
     private var deadlineTimer: Scheduled<Void>?
@@ -222,7 +223,7 @@ final class ClientConnection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .closed else { return }
         lastRead = .now()
-        asked = false
+        askedAt = nil
         received.append(unwrapInboundIn(data))
         do {
             while let frame = try received.next() { try handle(frame) }
@@ -311,15 +312,17 @@ final class ClientConnection: ChannelInboundHandler {
 
     private func inspect(_ interval: TimeAmount) {
         guard !active.isEmpty else { return }
-        let silence = NIODeadline.now() - lastRead
-        if silence > interval * 2 {
+        let now = NIODeadline.now()
+        let silence = now - lastRead
+        // Counted from the question: after a pause of this process the silence may be its own.
+        if let askedAt, now - askedAt >= interval {
             stop(
                 RPCError(
                     .unavailable, reason: "CONNECTION_LOST",
                     message: "\(peerName) has been silent for "
                         + "\(silence.nanoseconds / 1_000_000) ms."))
-        } else if silence > interval, !asked {
-            asked = true
+        } else if silence > interval, askedAt == nil {
+            askedAt = now
             outbound.writePing(0, isAcknowledgement: false)
             flush()
         }

@@ -11,7 +11,8 @@ struct ServerUpkeep {
     private var lastWrite = NIODeadline.now()
     private var lastRead = NIODeadline.now()
     private var lastBusy = NIODeadline.now()
-    private var asked = false
+    /// When the peer was asked whether it is there; nil once something has come from it.
+    private var askedAt: NIODeadline?
     private var controlFrames = 0
     private var controlFramesSince = NIODeadline.now()
     /// When the connection is too old, and when its last calls are cut off.
@@ -73,17 +74,18 @@ struct ServerUpkeep {
                 ? .drain : .nothing
         }
         lastBusy = now
-        if now - lastRead > interval * 2 { return .abandon }
+        // Counted from the question: after a pause of this process the silence may be its own.
+        if let askedAt, now - askedAt > interval { return .abandon }
         if now > drainAt { return .drain }
-        guard now - lastRead > interval, !asked else { return .nothing }
-        asked = true
+        guard now - lastRead > interval, askedAt == nil else { return .nothing }
+        askedAt = now
         return .ping
     }
 
     mutating func read(at now: NIODeadline) {
         lastRead = now
         lastBusy = now
-        asked = false
+        askedAt = nil
     }
 
     mutating func writability(_ isWritable: Bool, at now: NIODeadline) {

@@ -25,6 +25,18 @@ struct TestServer: Sendable {
             group: Self.group, address: RPCAddress(host: "127.0.0.1", port: port))
     }
 
+    /// A server at a port that another one is about to give up. Throws what `init` says after five
+    /// seconds of that.
+    static func succeeding(_ first: TestServer) async throws -> TestServer {
+        for _ in 0..<100 {
+            if let server = try? await TestServer(port: first.address.port, pki: first.pki) {
+                return server
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return try await TestServer(port: first.address.port, pki: first.pki)
+    }
+
     func client(
         as peer: PeerIdentity = portal, expecting expected: PeerIdentity = directory,
         identity: TLSIdentity? = nil, configuration: ClientConfiguration = .standard
