@@ -278,8 +278,8 @@ let package = Package(
         .testTarget(
             name: "CoordinatorServiceTests",
             dependencies: [
-                "CoordinatorService", "ReplicationLog", "Contracts", "RPC", "ServiceKit", logging,
-                nioCore, protobuf,
+                "CoordinatorService", "ReplicationLog", "Contracts", "RPC", "ServiceKit", grdb,
+                logging, nioCore, protobuf,
             ],
             swiftSettings: strict),
         .target(

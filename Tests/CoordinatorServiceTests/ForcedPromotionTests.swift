@@ -119,6 +119,7 @@ struct ForcedPromotionTests {
     @Test("a former primary that stops in the midst of its way back goes on with it")
     func restartDuringReturn() async throws {
         let world = try await world([World.primary, World.second])
+        try await world.wait(for: world.append(["user/shared"]), in: World.second)
         await world.cut(World.primary)
         try await world.append((0..<50).map { "user/lost-\($0)" })
         _ = try await force(World.second, world)

@@ -188,6 +188,35 @@ struct ReplicationTests {
         await world.end()
     }
 
+    @Test(
+        "a bit that flips on a disk is put back from another Region, in a copy and in the primary",
+        arguments: [World.primary, World.second])
+    func damage(_ region: String) async throws {
+        let world = try await worldOfTwo()
+        try await world.append((0..<20).map { "user/\($0)" })
+        try await world.add(World.second)
+        let position = try await world.append(["user/later"])
+        try await world.wait(for: position, in: World.second)
+        await world.stop(region)
+        #expect(try world.spoil("user/later", in: region) == 1)
+        try await world.start(region)
+        try await eventually("what is stored can be read") {
+            try await world.keys(of: "directory", in: region).count == 21
+        }
+        // The key can be changed again: what is replaced is what was written.
+        try await world.append(["user/later"], version: 2)
+        let equal = try await world.administration().verifyRegions(.init())
+        #expect(equal.equal)
+        let events = try await world.trail(region).lookUp(
+            .with {
+                $0.attributeName = "EventName"
+                $0.attributeValue = "StorageDamaged"
+            })
+        #expect(events.events.count == 1)
+        #expect(events.events.first?.cloudtrailJson.contains("put back as") == true)
+        await world.end()
+    }
+
     @Test("Regions outside the instance get nothing, whatever they say")
     func strangers() async throws {
         let world = try await World([World.primary, World.second, World.third])

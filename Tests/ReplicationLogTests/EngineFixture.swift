@@ -1,8 +1,10 @@
 import Contracts
 import Foundation
-import ReplicationLog
+import GRDB
 import Simulation
 import SwiftProtobuf
+
+@testable import ReplicationLog
 
 /// The engines that the conformance suite runs on: all that this machine has.
 enum EngineKind: String, CaseIterable, Sendable, CustomStringConvertible {
@@ -49,6 +51,32 @@ final class EngineFixture: Sendable {
             throw PostgreSQLServer.Failure(step: "start")
         }
         return try PostgreSQLLogEngine(server.settings(schema: schema), region: region)
+    }
+
+    /// Spoils the value of an entry where it lies.
+    func spoil(_ sequence: UInt64, of stream: StreamName = .control, in engine: any LogEngine)
+        async throws
+    {
+        let place = EntryPlace(stream: stream, sequence: sequence)
+        switch engine {
+        case let engine as SQLiteLogEngine:
+            try await engine.pool.write {
+                try $0.execute(
+                    sql: """
+                        UPDATE entries SET value = CAST('spoiled' AS BLOB)
+                        WHERE id = (SELECT id FROM streams WHERE name = ?) << 47 | ?
+                        """, arguments: [stream.text, Int64(sequence)])
+            }
+        case let engine as MemoryLogEngine: engine.spoil(place)
+        default:
+            guard let server = PostgreSQLServer.shared else { return }
+            try server.run(
+                sql: """
+                    UPDATE \(schema).entries SET value = 'spoiled' WHERE id =
+                    (SELECT id FROM \(schema).streams WHERE name = '\(stream.text)') << 47
+                    | \(sequence)
+                    """)
+        }
     }
 
     /// An engine that is primary of the sample log.

@@ -81,6 +81,13 @@ struct LogEngineAppendTests {
         engine = try fixture.open()
         #expect(try await engine.append(command) == first)
         #expect(engine.state.position(of: .control).sequence == 2)
+        // And when what began the commit has been replaced and removed.
+        _ = try await engine.append(Sample.append([Sample.record("a", 2)]))
+        _ = try await engine.compact(
+            CompactionRequest(stream: .control, through: 3, tombstonesBeforeMicroseconds: nil))
+        await engine.close()
+        engine = try fixture.open()
+        #expect(try await engine.append(command) == first)
     }
 
     @Test(

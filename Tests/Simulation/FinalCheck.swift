@@ -19,7 +19,7 @@ struct FinalCheck {
         for region in regions {
             guard let log = region.log else { continue }
             stored(region.name, log)
-            if !region.isDamaged { acknowledged(region.name, log) }
+            acknowledged(region.name, log)
         }
     }
 
@@ -74,8 +74,10 @@ struct FinalCheck {
         for write in world.history.acknowledged {
             let position = write.outcome.position
             if world.isGone(position, log) {
+                // A deletion that was no longer remembered cannot be reported either.
                 if !world.history.isReportedLost(
-                    write.stream, position.epoch, write.sequence, key: write.key)
+                    write.stream, position.epoch, write.sequence, key: write.key),
+                    !world.history.isDeleted(write.key, in: write.stream, from: write.sequence)
                 {
                     world.history.violation(
                         "acknowledged: \(write.stream) \(position.epoch)/\(write.sequence) is "

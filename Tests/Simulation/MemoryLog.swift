@@ -68,6 +68,13 @@ package final class MemoryLog {
             isAtHead: !batch.isFull, compactedThrough: stream.compactedThrough)
     }
 
+    package func entries(of stream: StreamName, at sequences: [UInt64]) -> [LogEntry] {
+        guard let id = state.streams[stream]?.id else { return [] }
+        return sequences.compactMap {
+            store.row(EntryID.make(stream: id, sequence: $0))?.entry
+        }.filter(\.isIntact)
+    }
+
     package func snapshot(
         stream: StreamName, domain: String, keyPrefix: String
     ) throws -> [LogEntry] {

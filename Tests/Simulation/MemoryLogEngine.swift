@@ -63,6 +63,12 @@ package final class MemoryLogEngine: TransactionalLogEngine {
         try held.withLock { try $0.log.read(query) }
     }
 
+    package func entries(
+        of stream: StreamName, at sequences: [UInt64]
+    ) async throws -> [LogEntry] {
+        held.withLock { $0.log.entries(of: stream, at: sequences) }
+    }
+
     package func snapshot(
         stream: StreamName, domain: String, keyPrefix: String
     ) async throws -> [LogEntry] {
@@ -97,6 +103,16 @@ package final class MemoryLogEngine: TransactionalLogEngine {
         }
         for event in events() where event.sequence > header.trailAfter { try chunk.add(event) }
         try chunk.send()
+    }
+
+    /// What a bit that flips on the disk does: the value of an entry is not what was written.
+    package func spoil(_ place: EntryPlace) {
+        held.withLock { held in
+            storage.disk.withLock { disk in
+                disk.spoil(place)
+                held.log.reread(disk.durable)
+            }
+        }
     }
 
     package func close() async { held.withLock { $0.isClosed = true } }

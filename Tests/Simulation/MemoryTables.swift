@@ -41,6 +41,42 @@ final class MemoryTables: LogTables {
         if previous.tombstone { store.tombstones[stream]?.removeAll { $0.id == previous.id } }
     }
 
+    func entry(_ id: Int64, in stream: StreamState) throws -> LogEntry? { store.row(id)?.entry }
+
+    func replace(_ id: Int64, domain: Int64, by entry: LogEntry) throws {
+        guard let index = store.index(of: id) else { return }
+        store.entries[MemoryStore.stream(of: id)]?[index].entry = entry
+    }
+
+    func superseding(_ id: Int64, in stream: StreamState) throws -> SupersededEntry? {
+        store.superseded[stream.id]?.first { $0.id == id }
+    }
+
+    func superseded(by id: Int64) throws -> SupersededEntry? {
+        store.superseded[MemoryStore.stream(of: id)]?.last { $0.by == id }
+    }
+
+    func last(_ limit: Int, of stream: StreamState, after sequence: UInt64) throws -> [LogEntry] {
+        (store.entries[stream.id] ?? []).suffix(limit).map(\.entry)
+            .filter { $0.sequence > sequence }.reversed()
+    }
+
+    func takeBack(_ id: Int64, domain: Int64, key: String, predecessor: NewestEntry?) throws {
+        let stream = MemoryStore.stream(of: id)
+        store.entries[stream]?.removeAll { $0.id == id }
+        store.superseded[stream]?.removeAll { $0.by == id }
+        store.tombstones[stream]?.removeAll { $0.id == id }
+        store.newest[domain]?[key] = predecessor?.id
+        guard let predecessor, predecessor.tombstone else { return }
+        store.tombstones[stream, default: []]
+            .append((predecessor.id, predecessor.writtenAtMicroseconds))
+        store.tombstones[stream]?.sort { $0.id < $1.id }
+    }
+
+    func lastSequence(ofDomain domain: Int64, in stream: StreamState) throws -> UInt64 {
+        store.entries[stream.id]?.last { $0.domain == domain }?.entry.sequence ?? 0
+    }
+
     func save(_ stream: StreamState) throws { store.streams[stream.id] = stream }
 
     func save(_ identity: LogIdentity?) throws { store.identity = identity }

@@ -11,6 +11,11 @@ enum Message {
     case reigns(ReignHistory, control: LogPosition, isQuestion: Bool)
     case promiseWanted(UInt64, Succession, isForced: Bool)
     case promise(UInt64, Bool, control: LogPosition)
+    /// The sender cannot read its copy of an entry.
+    case entryWanted(EntryPlace)
+    case entryHeld(LogEntry)
+    /// The sender writes that stream and does not hold the entry, or not intact.
+    case entryMissing(EntryPlace)
     case digestsWanted
     case digests([LogDomainDigest])
 }

@@ -46,6 +46,8 @@ final class Region {
     var isQuiet = false
     /// Bits have been flipped on this disk.
     var isDamaged = false
+    /// What the others have been asked for.
+    private var damaged: Set<EntryPlace> = []
 
     init(_ name: String, in world: World) {
         self.name = name
@@ -106,6 +108,7 @@ final class Region {
         incoming = [:]
         outgoing = [:]
         (heard, controls, promotion, holdsWrites) = ([:], [:], nil, false)
+        damaged = []
         let downtime = downtime ?? world.random.number(50_000...4_000_000)
         world.after(downtime) { [unowned self] in start() }
     }
@@ -201,16 +204,43 @@ final class Region {
 
     // MARK: - Damage
 
-    /// A read found an entry that is not what was written: a copy is dropped and copied again.
+    /// A read found an entry that is not what was written: the others are asked for it, unless nobody
+    /// needs it. A copy of what its writer does not hold any more is dropped and copied again.
     func noteDamage(_ error: any Error) {
-        guard let log,
-            let stream = SubscriptionRules.streamToCopyAgain(after: error, log.state)
+        guard let log, let place = (error as? LogError)?.damaged, damaged.insert(place).inserted
+        else { return }
+        if (try? transact({ try $0.passOver(place) })) == true {
+            world.count("passed over")
+            damaged.remove(place)
+            return followSoon()
+        }
+        guard self.log === log else { return }
+        world.tell("\(name) asks for \(place.stream) \(place.sequence): damaged")
+        for peer in peers { world.send(.entryWanted(place), from: self, to: peer) }
+        later(1_000_000) { [unowned self] in
+            guard damaged.remove(place) != nil else { return }
+            scrub()
+        }
+    }
+
+    func mend(_ entry: LogEntry) {
+        guard let stream = StreamName(entry.stream),
+            (try? transact({ try $0.mend(entry) })) == true
+        else { return }
+        world.count("mended")
+        world.tell("\(name) has \(stream) \(entry.sequence) back")
+        damaged.remove(EntryPlace(stream: stream, sequence: entry.sequence))
+        followSoon()
+    }
+
+    func copyAgain(_ place: EntryPlace) {
+        guard let log, damaged.remove(place) != nil,
+            let writer = log.state.gate.writer(of: place.stream), writer != name
         else { return }
         world.count("copied again: damaged")
-        world.tell("\(name) copies \(stream) again: damaged")
-        let writer = log.state.gate.writer(of: stream)
-        _ = try? transact { try $0.drop(stream) }
-        if let writer { disconnect(writer) }
+        world.tell("\(name) copies \(place.stream) again: damaged")
+        _ = try? transact { try $0.drop(place.stream) }
+        disconnect(writer)
     }
 
     /// Reads everything, as the coordinator does now and then.
@@ -228,13 +258,20 @@ final class Region {
     /// A bit of what lies on the disk changes.
     func flipBit() {
         guard let log, let found = disk.flipBit(&world.random) else { return }
-        guard log.state.gate.writer(of: found.0) != name else {
-            // An own stream cannot be copied back from here: flip it back.
-            return disk.restore(log.store)
-        }
+        guard isHeldElsewhere(found) else { return disk.restore(log.store) }
         isDamaged = true
         world.count("bit flip")
-        world.tell("\(name): a bit of \(found.0) \(found.1) flips")
+        world.tell("\(name): a bit of \(found.stream) \(found.sequence) flips")
         log.reread(disk.durable)
+    }
+
+    /// Whether another Region's disk holds the entry: otherwise nobody could give it back.
+    private func isHeldElsewhere(_ place: EntryPlace) -> Bool {
+        peers.compactMap { world.regions[$0]?.disk.durable }.contains { store in
+            guard let stream = store.streams.values.first(where: { $0.name == place.stream }),
+                let row = store.row(EntryID.make(stream: stream.id, sequence: place.sequence))
+            else { return false }
+            return row.entry.isIntact
+        }
     }
 }

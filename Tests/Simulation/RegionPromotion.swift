@@ -74,7 +74,14 @@ extension Region {
             let rows = log.store.entries[stream.id] ?? []
             world.history.lost(rows.map(\.entry).filter { $0.sequence > fork })
         }
-        world.count("fork exported")
+        do {
+            if try transact({ try $0.cutFork() }) { return world.count("fork cut") }
+        } catch let error as LogError where error.code == .checksumMismatch {
+            world.tell("\(name) cannot cut the fork: \(error)")
+        } catch {
+            return
+        }
+        world.count("fork dropped")
         _ = try? transact { try $0.drop(.control, isExported: true) }
     }
 

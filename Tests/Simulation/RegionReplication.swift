@@ -38,6 +38,17 @@ extension Region {
         case .acknowledge(let positions):
             acknowledgements.acknowledge(sender, positions, at: clock)
             subscribersHeard[sender] = world.now
+        case .entryWanted(let place):
+            guard let log else { return }
+            if let entry = log.entries(of: place.stream, at: [place.sequence]).first {
+                world.send(.entryHeld(entry), from: self, to: sender)
+            } else if log.state.gate.writer(of: place.stream) == name {
+                world.send(.entryMissing(place), from: self, to: sender)
+            }
+        case .entryHeld(let entry):
+            mend(entry)
+        case .entryMissing(let place):
+            copyAgain(place)
         case .digestsWanted:
             guard let log else { return }
             world.send(.digests(log.state.digests), from: self, to: sender)
@@ -98,6 +109,7 @@ extension Region {
             disconnect(peer)
         } catch let error as LogError {
             world.tell("\(name) refuses \(message.stream) from \(peer): \(error)")
+            noteDamage(error)
             disconnect(peer)
         } catch {
             return

@@ -73,8 +73,16 @@ package struct SimulatedDisk {
     /// Puts back what was there before a flipped bit.
     mutating func restore(_ store: MemoryStore) { durable = store }
 
+    mutating func spoil(_ place: EntryPlace) {
+        guard let stream = durable.streams.values.first(where: { $0.name == place.stream }),
+            let index = durable.index(
+                of: EntryID.make(stream: stream.id, sequence: place.sequence))
+        else { return }
+        durable.entries[stream.id]?[index].entry.value = Data("spoiled".utf8)
+    }
+
     /// Flips a bit of one stored value. Returns whether there was one.
-    package mutating func flipBit(_ random: inout SeededRandom) -> (StreamName, UInt64)? {
+    package mutating func flipBit(_ random: inout SeededRandom) -> EntryPlace? {
         let streams = durable.streams.values.filter { !(durable.entries[$0.id] ?? []).isEmpty }
             .sorted { $0.name.text < $1.name.text }
         guard !streams.isEmpty else { return nil }
@@ -85,6 +93,6 @@ package struct SimulatedDisk {
         let byte = rows[index].entry.value.startIndex
         rows[index].entry.value[byte] ^= 1 << UInt8(random.number(0...7))
         durable.entries[stream.id] = rows
-        return (stream.name, rows[index].entry.sequence)
+        return EntryPlace(stream: stream.name, sequence: rows[index].entry.sequence)
     }
 }

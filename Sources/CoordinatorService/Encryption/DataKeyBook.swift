@@ -20,7 +20,11 @@ final class DataKeyBook: Sendable {
 
     private let held = Mutex(Held())
 
-    init(_ engine: any LogEngine) async throws {
+    init(_ engine: any LogEngine) async throws { try await reload(engine) }
+
+    /// Reads the log again after a fork has been taken back.
+    func reload(_ engine: any LogEngine) async throws {
+        held.withLock { $0.wrappedBy.removeAll() }
         for stream in engine.state.streams.keys {
             for domain in DomainOwners.sealed {
                 let entries = try await engine.snapshot(

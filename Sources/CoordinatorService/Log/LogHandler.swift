@@ -19,12 +19,14 @@ struct LogHandler: CoordinatorLogHandler {
                 throw LogError(
                     .regionNotEnabled, "The Region \(region) is being removed from the instance.")
             }
-            let outcome = try await coordinator.engine.append(
-                AppendCommand(
-                    stream: stream, domain: request.domain,
-                    expectedDomainSequence: request.expectedDomainSequence,
-                    records: request.records, events: coordinator.trail.drafts(request.events),
-                    requestID: request.requestID, writtenAtMicroseconds: coordinator.now()))
+            let command = AppendCommand(
+                stream: stream, domain: request.domain,
+                expectedDomainSequence: request.expectedDomainSequence,
+                records: request.records, events: coordinator.trail.drafts(request.events),
+                requestID: request.requestID, writtenAtMicroseconds: coordinator.now())
+            let outcome = try await coordinator.mending {
+                try await coordinator.engine.append(command)
+            }
             return .with {
                 $0.position = outcome.position
                 $0.firstSequence = outcome.firstSequence

@@ -18,6 +18,7 @@ final class Coordinator: Sendable {
     let subscriptions = SubscriptionBook()
     let peers = PeerBook()
     let writeHold = WriteHold()
+    let damage = DamageBook()
     let promotionGate = PromotionGate()
     let trail: TrailWriter
     let channels: any ServiceChannels
@@ -69,12 +70,7 @@ final class Coordinator: Sendable {
     /// From memory when the newest entries hold it, else from disk.
     func read(_ query: ReadQuery) async throws -> ReadResult {
         if let recent = hub.read(query) { return recent }
-        do {
-            return try await engine.read(query)
-        } catch let error as LogError where error.code == .checksumMismatch {
-            try await StorageGuard(coordinator: self).handle(error)
-            throw error
-        }
+        return try await mending { try await engine.read(query) }
     }
 
     /// Waits until this Region has applied the position. The call's deadline bounds it.

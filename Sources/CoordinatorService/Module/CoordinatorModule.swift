@@ -49,6 +49,13 @@ package struct CoordinatorModule: ServiceModule {
     package var figures: [ServiceFigure] { coordinator.figures }
 
     package func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await BookKeeping(coordinator: coordinator).run() }
+            group.addTask { try await lead() }
+        }
+    }
+
+    private func lead() async throws {
         while true {
             try await whenLeading(true)
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -73,6 +73,8 @@ package struct CoordinatorTimings: Sendable {
     /// Between two readings of the whole log, and between two steps of one.
     package var scrub = Duration.seconds(3_600)
     package var scrubPause = Duration.milliseconds(50)
+    /// Until a damaged entry that no Region could give back is asked for again.
+    package var mendRetry = Duration.seconds(5)
     /// A workflow without progress for so long fails.
     package var workflowStallMax = Duration.seconds(120)
     /// Data keys must name a new KMS key within this time.

@@ -76,7 +76,7 @@ struct ForkExport {
     ) async throws {
         var after = fork
         while after < head {
-            let result = try await coordinator.engine.read(
+            let result = try await coordinator.read(
                 ReadQuery(stream: .control, after: after))
             for entry in result.entries where entry.domain != DomainOwners.canary {
                 try body(entry)

@@ -7,7 +7,7 @@ import ServiceKit
 import SwiftProtobuf
 
 /// Brings a Region back that has written, or received, more than a later reign took over: exports that,
-/// drops it, copies again and proves that it is equal. Every step follows from what is on disk.
+/// goes back to where the paths part (or copies again) and proves that it is equal. Every step follows from what is on disk.
 struct ForkRepair {
     let coordinator: Coordinator
 
@@ -53,8 +53,14 @@ struct ForkRepair {
             metadata: [
                 "entries": "\(export?.entries ?? 0)", "report": "\(export?.reportPath ?? "none")",
             ])
-        try await coordinator.engine.drop(.control, isExported: true)
+        try await leaveFork()
         try await proveEqual(to: identity.primaryRegion)
+    }
+
+    /// Goes back to where the fork began; where that is not possible any more, to the beginning.
+    private func leaveFork() async throws {
+        let isCut = try await coordinator.mending { try await coordinator.engine.cutFork() }
+        if !isCut { try await coordinator.engine.drop(.control, isExported: true) }
     }
 
     /// The copy is complete when it has been compared.

@@ -7,6 +7,9 @@ import SwiftProtobuf
 
 /// Serves the coordinators of other Regions.
 struct ReplicationHandler: CoordinatorReplicationHandler {
+    /// Entries that one call fetches: with the largest values they fit into a message.
+    private static let fetchedMax = 16
+
     let coordinator: Coordinator
 
     func subscribe(
@@ -129,6 +132,29 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
             else { throw RPCError.notMember(request.region) }
             return try await PromiseAnswer(coordinator: coordinator)
                 .answer(request, from: sender)
+        }
+    }
+
+    func fetchEntries(
+        _ request: CoordinatorFetchEntriesRequest, context: ServerContext
+    ) async throws -> CoordinatorFetchEntriesResponse {
+        let sender = try sendingRegion(context, named: nil)
+        return try await coordinator.answering {
+            try checkLog(request.logID)
+            guard coordinator.isMember(sender) else { throw RPCError.notMember(sender) }
+            guard let stream = StreamName(request.stream),
+                (1...Self.fetchedMax).contains(request.sequences.count),
+                request.sequences.allSatisfy({ $0 < 1 << 47 })
+            else {
+                throw RPCError(
+                    .invalidArgument, reason: "INVALID_POSITION",
+                    message: "1 to \(Self.fetchedMax) sequences of a stream are needed.")
+            }
+            let entries = try await coordinator.engine.entries(of: stream, at: request.sequences)
+            return .with {
+                $0.entries = entries
+                $0.head = coordinator.engine.state.position(of: stream)
+            }
         }
     }
 

@@ -5,21 +5,31 @@ import ServiceKit
 import SwiftProtobuf
 
 /// Reads the whole log now and then, so that a bit that has flipped on the disk is found before
-/// somebody needs it, and mends what can be mended: a copy of another Region's stream is dropped and
-/// copied again. What this Region writes itself nobody sends back; that is an alarm for the operator.
+/// somebody needs it, and mends what is found. What nobody could give back is asked for again.
 struct StorageGuard {
     let coordinator: Coordinator
 
     func run() async throws {
+        var next = ContinuousClock.now + coordinator.settings.timings.scrub
         while true {
-            try await Task.sleep(for: coordinator.settings.timings.scrub)
+            try await Task.sleep(
+                for: min(coordinator.settings.timings.mendRetry, coordinator.settings.timings.scrub)
+            )
+            for place in coordinator.damage.open {
+                _ = await handle(LogError.damaged(at: place))
+            }
+            guard .now >= next else { continue }
             for stream in coordinator.engine.state.streams.keys {
                 do {
                     try await read(stream)
                 } catch let error as LogError {
-                    try await handle(error)
+                    // Noted where it was found; or the stream is gone by now.
+                    coordinator.logger.debug(
+                        "the reading of a stream ended",
+                        metadata: ["stream": "\(stream)", "error": "\(error)"])
                 }
             }
+            next = .now + coordinator.settings.timings.scrub
         }
     }
 
@@ -27,40 +37,51 @@ struct StorageGuard {
     private func read(_ stream: StreamName) async throws {
         var after: UInt64 = 0
         while true {
-            let result = try await coordinator.engine.read(
-                ReadQuery(stream: stream, after: after))
+            let query = ReadQuery(stream: stream, after: after)
+            let result = try await coordinator.mending {
+                try await coordinator.engine.read(query)
+            }
             after = result.through.sequence
             if result.isAtHead { return }
             try await Task.sleep(for: coordinator.settings.timings.scrubPause)
         }
     }
 
-    /// Raises the alarm, and drops the stream when it is a copy.
-    func handle(_ error: LogError) async throws {
-        guard let stream = error.damagedStream else { return }
-        let copied = SubscriptionRules.streamToCopyAgain(
-            after: error, coordinator.engine.state)
+    /// Mends what an error says is damaged. True when it is worth trying again.
+    func handle(_ error: LogError) async -> Bool {
+        guard let place = error.damaged, let isNews = coordinator.damage.begin(place) else {
+            return false
+        }
+        var outcome = StorageMend.Outcome.open
+        do {
+            outcome = try await StorageMend(coordinator: coordinator, place: place).run()
+        } catch {
+            coordinator.logger.error(
+                "a damaged entry could not be mended", metadata: ["error": "\(error)"])
+        }
+        coordinator.damage.end(place, isMended: outcome != .open)
+        if isNews || outcome != .open { await tell(place, outcome) }
+        return outcome != .open && outcome != .copiedAgain
+    }
+
+    private func tell(_ place: EntryPlace, _ outcome: StorageMend.Outcome) async {
         coordinator.logger.error(
-            copied == nil
-                ? "the log's storage is damaged: restore this Region, or promote another one"
-                : "the log's storage is damaged: the stream is copied again",
-            metadata: ["stream": "\(stream)", "error": "\(error)"])
-        let event = TrailEvent(
-            name: "StorageDamaged", source: AdministrativeCall.source,
-            actor: .with {
-                $0.type = "AWSService"
-                $0.userName = "coordinator.\(coordinator.region)"
-            }, type: "AwsServiceEvent",
-            serviceDetails: [
-                "stream": stream.text, "problem": error.message,
-                "copiedAgain": copied == nil ? "no" : "yes",
+            "the log's storage is damaged",
+            metadata: [
+                "stream": "\(place.stream)", "sequence": "\(place.sequence)",
+                "outcome": "\(outcome.text)",
+            ])
+        let event = coordinator.serviceEvent(
+            "StorageDamaged",
+            [
+                "stream": place.stream.text, "sequence": String(place.sequence),
+                "outcome": outcome.text,
             ])
         do {
             _ = try await coordinator.trail.record([event])
-            if let copied { try await coordinator.engine.drop(copied) }
-        } catch let error as LogError {
+        } catch {
             coordinator.logger.error(
-                "the damaged copy could not be dropped", metadata: ["error": "\(error)"])
+                "the damage could not be recorded", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -76,12 +76,14 @@ struct Subscription {
         _ messages: MessageStream<CoordinatorSubscribeResponse>, _ logID: String
     ) async throws {
         for try await message in messages {
-            let position = try await coordinator.engine.apply(
-                ReceivedBatch(
-                    sender: peer, logID: logID, stream: message.stream, entries: message.entries,
-                    after: message.after.sequence, through: message.through,
-                    compactedThrough: message.compactedThrough
-                ).validated())
+            let batch = try ReceivedBatch(
+                sender: peer, logID: logID, stream: message.stream, entries: message.entries,
+                after: message.after.sequence, through: message.through,
+                compactedThrough: message.compactedThrough
+            ).validated()
+            let position = try await coordinator.mending {
+                try await coordinator.engine.apply(batch)
+            }
             let canary = message.entries.last { $0.domain == DomainOwners.canary }
             let now = coordinator.now()
             coordinator.subscriptions.change(peer) {

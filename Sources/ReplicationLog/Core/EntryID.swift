@@ -1,3 +1,14 @@
+/// Where an entry is in the log.
+package struct EntryPlace: Hashable, Sendable {
+    package let stream: StreamName
+    package let sequence: UInt64
+
+    package init(stream: StreamName, sequence: UInt64) {
+        self.stream = stream
+        self.sequence = sequence
+    }
+}
+
 /// Places entries of all streams on one number line: stream << 47 | sequence.
 package enum EntryID {
     package static func make(stream: Int64, sequence: UInt64) -> Int64 {

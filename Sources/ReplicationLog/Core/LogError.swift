@@ -44,20 +44,20 @@ package struct LogError: Error, Sendable {
     package let domainSequence: UInt64?
     /// With `notPrimary`: who is.
     package let primaryRegion: String?
-    /// With `checksumMismatch` of what lies in storage: the stream that is damaged.
-    package let damagedStream: StreamName?
+    /// With `checksumMismatch` of what lies in storage: the entry that is damaged.
+    package let damaged: EntryPlace?
     package let cause: (any Error)?
 
     package init(
         _ code: Code, _ message: String, domainSequence: UInt64? = nil,
-        primaryRegion: String? = nil, damagedStream: StreamName? = nil,
+        primaryRegion: String? = nil, damaged: EntryPlace? = nil,
         cause: (any Error)? = nil
     ) {
         self.code = code
         self.message = message
         self.domainSequence = domainSequence
         self.primaryRegion = primaryRegion
-        self.damagedStream = damagedStream
+        self.damaged = damaged
         self.cause = cause
     }
 }
@@ -69,9 +69,13 @@ extension LogError: CustomStringConvertible {
 extension LogError {
     /// An entry in storage is not what was written.
     package static func damaged(_ entry: LogEntry, in stream: StreamName) -> LogError {
+        damaged(at: EntryPlace(stream: stream, sequence: entry.sequence))
+    }
+
+    package static func damaged(at place: EntryPlace) -> LogError {
         LogError(
             .checksumMismatch,
-            "Entry \(entry.sequence) of \(stream) is not what was written: the storage is damaged.",
-            damagedStream: stream)
+            "Entry \(place.sequence) of \(place.stream) is not what was written: the storage is "
+                + "damaged.", damaged: place)
     }
 }

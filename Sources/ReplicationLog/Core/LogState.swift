@@ -52,6 +52,11 @@ package struct StreamState: Sendable {
         self.id = id
     }
 
+    /// The domains' names by the engine's numbers.
+    var names: [Int64: String] {
+        Dictionary(domains.map { ($0.value.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+    }
+
     package var position: LogPosition {
         .with {
             $0.stream = name.text

@@ -75,6 +75,11 @@ package struct ReignHistory: Hashable, Sendable {
         return sequence > begins && sequence <= ends
     }
 
+    /// The epoch that a position of the control stream belongs to.
+    package func epoch(at sequence: UInt64) -> UInt64 {
+        (reigns.last { $0.after < sequence } ?? reigns.first)?.epoch ?? current.epoch
+    }
+
     /// Where a Region that has followed `self` as far as `head` leaves the path of a history that
     /// prevails: what it holds after that sequence is not part of the log. Nil when it holds no more.
     package func fork(from other: ReignHistory, head: UInt64) -> UInt64? {

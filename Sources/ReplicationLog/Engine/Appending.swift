@@ -61,7 +61,9 @@ extension LogTransaction {
                 let isLast = index == command.records.count - 1
                 try store(
                     entry, previous: previous[index],
-                    request: isLast && !command.requestID.isEmpty ? command.requestID : nil,
+                    request: isLast && !command.requestID.isEmpty
+                        ? RequestMark.text(command.requestID, records: command.records.count)
+                        : nil,
                     in: &stream, domain: &domain)
             }
             stream.domains[command.domain] = domain

@@ -46,6 +46,26 @@ package protocol LogEngine: Sendable {
     /// Entries of a stream in order, whole commits, checksums verified.
     func read(_ query: ReadQuery) async throws -> ReadResult
 
+    /// Entries at these sequences of a stream that are held and intact; damaged ones and those that
+    /// compaction has removed are left out.
+    func entries(of stream: StreamName, at sequences: [UInt64]) async throws -> [LogEntry]
+
+    /// Puts back entries that storage has spoiled, as another Region holds them. Returns how many were
+    /// mended.
+    ///
+    /// Throws: `checksumMismatch` when one is not the entry that was written here.
+    func mend(_ entries: [LogEntry]) async throws -> Int
+
+    /// Removes a damaged entry that a newer one of its key has replaced, before compaction would: nobody
+    /// needs it. False when it is the newest of its key.
+    func passOver(_ place: EntryPlace) async throws -> Bool
+
+    /// Takes back what is held of the control stream beyond a fork. What it held alone has to have been
+    /// exported. False when that cannot be done: then the stream has to be dropped.
+    ///
+    /// Throws: `checksumMismatch` when an entry concerned is damaged.
+    func cutFork() async throws -> Bool
+
     /// The newest entries of a domain in a stream, tombstones left out, in order of key.
     func snapshot(
         stream: StreamName, domain: String, keyPrefix: String

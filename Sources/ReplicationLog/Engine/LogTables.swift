@@ -19,6 +19,20 @@ package protocol LogTables: AnyObject {
     /// Writes a stream's heads and its domains' digests.
     func save(_ stream: StreamState) throws
     func save(_ identity: LogIdentity?) throws
+    /// An entry as it lies in storage, not verified; nil when there is none.
+    func entry(_ id: Int64, in stream: StreamState) throws -> LogEntry?
+    /// Overwrites what lies in an entry's place. Everything that refers to the entry stays.
+    func replace(_ id: Int64, domain: Int64, by entry: LogEntry) throws
+    /// By which newer entry of its key an entry has been replaced; nil when it is the newest.
+    func superseding(_ id: Int64, in stream: StreamState) throws -> SupersededEntry?
+    /// The entry that this one replaced; nil when there was none, or it has been removed.
+    func superseded(by id: Int64) throws -> SupersededEntry?
+    /// The last entries of a stream after a sequence, the newest first, not verified.
+    func last(_ limit: Int, of stream: StreamState, after sequence: UInt64) throws -> [LogEntry]
+    /// Removes an entry that is the newest of its key, which what it replaced is then again.
+    func takeBack(_ id: Int64, domain: Int64, key: String, predecessor: NewestEntry?) throws
+    /// Sequence of the last entry of a domain that is held.
+    func lastSequence(ofDomain domain: Int64, in stream: StreamState) throws -> UInt64
     /// Removes everything but the trail.
     func removeEverything() throws
     /// Removes a stream with all that belongs to it.
@@ -58,6 +72,7 @@ package struct NewestEntry: Sendable {
     package var key: String { held.key }
     package var version: UInt64 { held.version }
     package var tombstone: Bool { held.tombstone }
+    package var writtenAtMicroseconds: Int64 { held.writtenAtUs }
 
     package init(id: Int64, _ entry: LogEntry) {
         self.id = id

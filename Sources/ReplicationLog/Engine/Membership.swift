@@ -100,7 +100,8 @@ extension LogTransaction {
         try tables.remove(superseded: superseded, tombstones: tombstones)
         try withStream(request.stream) { stream in
             stream.entries -= UInt64(removed)
-            let last = (superseded.map(\.id) + tombstones).max() ?? 0
+            // Who has come that far holds what replaced the entries that are gone.
+            let last = (superseded.map(\.by) + tombstones).max() ?? 0
             stream.compactedThrough = max(stream.compactedThrough, EntryID.sequence(of: last))
             if let last = tombstones.last {
                 stream.purgedThrough = max(stream.purgedThrough, EntryID.sequence(of: last))

@@ -53,6 +53,21 @@ extension TransactionalLogEngine {
         return try await write(weight: weight) { try $0.apply(batch) }
     }
 
+    package func mend(_ entries: [LogEntry]) async throws -> Int {
+        let weight = entries.reduce(256) { $0 + $1.key.utf8.count + $1.value.count }
+        return try await write(weight: weight) { transaction in
+            try entries.count { try transaction.mend($0) }
+        }
+    }
+
+    package func passOver(_ place: EntryPlace) async throws -> Bool {
+        try await write(weight: 64) { try $0.passOver(place) }
+    }
+
+    package func cutFork() async throws -> Bool {
+        try await write(weight: 64) { try $0.cutFork() }
+    }
+
     package func drop(_ stream: StreamName, isExported: Bool) async throws {
         try await write(weight: 64) { try $0.drop(stream, isExported: isExported) }
     }

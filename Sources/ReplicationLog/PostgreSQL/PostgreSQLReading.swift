@@ -30,8 +30,7 @@ extension PostgreSQLLogEngine {
     ) throws -> CommitBatch {
         var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
         let wanted = stream.domains.filter { query.domains?.contains($0.key) ?? true }
-        let names = Dictionary(
-            wanted.map { ($0.value.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let names = stream.names.filter { wanted[$0.value] != nil }
         guard !names.isEmpty else { return batch }
         var after = EntryID.make(stream: stream.id, sequence: query.after)
         while true {
@@ -52,6 +51,25 @@ extension PostgreSQLLogEngine {
                 after = try rows.integer(row, 0)
             }
             guard rows.count == page else { return batch }
+        }
+    }
+
+    package func entries(
+        of stream: StreamName, at sequences: [UInt64]
+    ) async throws -> [LogEntry] {
+        let region = region
+        return try await readers.read { connection in
+            let state = try PostgreSQLStateReader(connection: connection, region: region).state()
+            guard let held = state.streams[stream] else { return [] }
+            return try sequences.compactMap { sequence in
+                try connection.queue(
+                    .entry, [.integer(EntryID.make(stream: held.id, sequence: sequence))])
+                guard let rows = try connection.flush().last else {
+                    throw PostgreSQLError.unexpectedAnswer
+                }
+                guard rows.count == 1 else { return nil }
+                return try PostgreSQLStateReader.unverified(rows, 0, stream: stream, held.names)
+            }.filter(\.isIntact)
         }
     }
 

@@ -91,8 +91,7 @@ struct PostgreSQLStateReader {
         guard let rows = try connection.flush().last else {
             throw PostgreSQLError.unexpectedAnswer
         }
-        let names = Dictionary(
-            stream.domains.map { ($0.value.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let names = stream.names
         var found = RequestFinder(stream: stream.name)
         return try (0..<rows.count).map { row in
             let entry = try Self.entry(rows, row, stream: stream.name, names)
@@ -108,19 +107,30 @@ struct PostgreSQLStateReader {
     static func entry(
         _ rows: PostgreSQLRows, _ row: Int, stream: StreamName, _ names: [Int64: String]
     ) throws -> LogEntry {
+        let entry = try unverified(rows, row, stream: stream, names)
+        guard entry.isIntact else { throw LogError.damaged(entry, in: stream) }
+        return entry
+    }
+
+    /// One row of the columns of `entries` as it lies there.
+    static func unverified(
+        _ rows: PostgreSQLRows, _ row: Int, stream: StreamName, _ names: [Int64: String]
+    ) throws(PostgreSQLError) -> LogEntry {
+        func number(_ column: Int) throws(PostgreSQLError) -> UInt64 {
+            UInt64(bitPattern: try rows.integer(row, column))
+        }
         var entry = LogEntry()
         entry.stream = stream.text
         entry.sequence = EntryID.sequence(of: try rows.integer(row, 0))
-        entry.epoch = try rows.number(row, 1)
-        entry.commit = try rows.number(row, 2)
+        entry.epoch = try number(1)
+        entry.commit = try number(2)
         entry.domain = names[try rows.integer(row, 3)] ?? ""
         entry.key = rows.text(row, 4)
-        entry.version = try rows.number(row, 5)
+        entry.version = try number(5)
         entry.tombstone = rows.flag(row, 6)
         entry.value = rows.data(row, 7)
-        entry.checksum = UInt64(bitPattern: try rows.integer(row, 8))
+        entry.checksum = try number(8)
         entry.writtenAtUs = try rows.integer(row, 9)
-        guard entry.isIntact else { throw LogError.damaged(entry, in: stream) }
         return entry
     }
 }

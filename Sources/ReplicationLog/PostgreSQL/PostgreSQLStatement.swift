@@ -103,6 +103,37 @@ extension PostgreSQLStatement {
         $4::bigint[], $5::bytea[], $6::bigint[], $7::boolean[], $8::bytea[], $9::bigint[],
         $10::bigint[], $11::bytea[])
         """)
+    static let entry = Self(
+        "entry",
+        """
+        SELECT id, epoch, last, domain, key, version, tombstone, value, checksum, written_at
+        FROM entries WHERE id = $1
+        """)
+    static let replaceEntry = Self(
+        "replace_entry",
+        """
+        UPDATE entries SET epoch = $1, last = $2, domain = $3, key = $4, version = $5,
+        tombstone = $6, value = $7, checksum = $8, written_at = $9 WHERE id = $10
+        """)
+    static let superseding = Self(
+        "superseding",
+        "SELECT by_id FROM superseded WHERE by_id > $1 AND by_id <= $2 AND id = $1")
+    static let supersededBy = Self(
+        "superseded_by", "SELECT id FROM superseded WHERE by_id = $1")
+    static let lastEntries = Self(
+        "last_entries",
+        """
+        SELECT id, epoch, last, domain, key, version, tombstone, value, checksum, written_at
+        FROM entries WHERE id BETWEEN $1 AND $2 ORDER BY id DESC LIMIT $3
+        """)
+    static let lastOfDomain = Self(
+        "last_of_domain",
+        """
+        SELECT id FROM entries WHERE domain = $1 AND id BETWEEN $2 AND $3
+        ORDER BY id DESC LIMIT 1
+        """)
+    static let deleteKey = Self(
+        "delete_key", "DELETE FROM newest WHERE domain = $1 AND key = $2")
     static let upsertNewest = Self(
         "upsert_newest",
         """

@@ -142,6 +142,82 @@ final class PostgreSQLTables: LogTables {
         if !gone.isEmpty { try connection.queue(.deleteTombstones, [.integers(gone)]) }
     }
 
+    func entry(_ id: Int64, in stream: StreamState) throws -> LogEntry? {
+        let rows = try rows(.entry, [.integer(id)])
+        guard rows.count == 1 else { return nil }
+        return try PostgreSQLStateReader.unverified(rows, 0, stream: stream.name, stream.names)
+    }
+
+    func replace(_ id: Int64, domain: Int64, by entry: LogEntry) throws {
+        held[Slot(domain: domain, key: entry.key)] = nil
+        try connection.queue(
+            .replaceEntry,
+            [
+                .integer(Int64(entry.epoch)), .integer(Int64(entry.commit)), .integer(domain),
+                .textBytes(entry.key), .integer(Int64(entry.version)), .flag(entry.tombstone),
+                .bytes(entry.value), .integer(Int64(bitPattern: entry.checksum)),
+                .integer(entry.writtenAtUs), .integer(id),
+            ])
+    }
+
+    private func rows(
+        _ statement: PostgreSQLStatement, _ parameters: [PostgreSQLParameter]
+    ) throws -> PostgreSQLRows {
+        try send()
+        try connection.queue(statement, parameters)
+        guard let rows = try connection.flush().last else {
+            throw PostgreSQLError.unexpectedAnswer
+        }
+        return rows
+    }
+
+    func superseding(_ id: Int64, in stream: StreamState) throws -> SupersededEntry? {
+        let rows = try rows(
+            .superseding,
+            [.integer(id), .integer(EntryID.make(stream: stream.id, sequence: stream.head))])
+        return rows.count == 0 ? nil : SupersededEntry(by: try rows.integer(0, 0), id: id)
+    }
+
+    func superseded(by id: Int64) throws -> SupersededEntry? {
+        let rows = try rows(.supersededBy, [.integer(id)])
+        return rows.count == 0 ? nil : SupersededEntry(by: id, id: try rows.integer(0, 0))
+    }
+
+    func last(_ limit: Int, of stream: StreamState, after sequence: UInt64) throws -> [LogEntry] {
+        let range = EntryID.range(stream: stream.id, after: sequence)
+        let rows = try rows(
+            .lastEntries,
+            [.integer(range.lowerBound), .integer(range.upperBound), .integer(Int64(limit))])
+        return try (0..<rows.count).map {
+            try PostgreSQLStateReader.unverified(rows, $0, stream: stream.name, stream.names)
+        }
+    }
+
+    func takeBack(_ id: Int64, domain: Int64, key: String, predecessor: NewestEntry?) throws {
+        held[Slot(domain: domain, key: key)] = nil
+        try connection.queue(.deleteEntries, [.integers([id])])
+        try connection.queue(.deleteSuperseded, [.integers([id])])
+        try connection.queue(.deleteTombstones, [.integers([id])])
+        guard let predecessor else {
+            return try connection.queue(.deleteKey, [.integer(domain), .textBytes(key)])
+        }
+        try connection.queue(
+            .upsertNewest,
+            [.integers([domain]), .byteStrings([Data(key.utf8)]), .integers([predecessor.id])])
+        guard predecessor.tombstone else { return }
+        try connection.queue(
+            .insertTombstones,
+            [.integers([predecessor.id]), .integers([predecessor.writtenAtMicroseconds])])
+    }
+
+    func lastSequence(ofDomain domain: Int64, in stream: StreamState) throws -> UInt64 {
+        let range = EntryID.range(stream: stream.id, after: 0)
+        let rows = try rows(
+            .lastOfDomain,
+            [.integer(domain), .integer(range.lowerBound), .integer(range.upperBound)])
+        return rows.count == 0 ? 0 : EntryID.sequence(of: try rows.integer(0, 0))
+    }
+
     // MARK: - State
 
     func save(_ stream: StreamState) throws {

@@ -44,15 +44,4 @@ package enum SubscriptionRules {
         guard code == .positionExpired else { return [] }
         return streams(from: peer, state).filter { $0.region != state.region }
     }
-
-    /// The stream to drop and copy again after an entry of it was found damaged in storage; nil when
-    /// it is written here, so that nobody sends it.
-    package static func streamToCopyAgain(
-        after error: any Error, _ state: LogState
-    ) -> StreamName? {
-        guard let stream = (error as? LogError)?.damagedStream,
-            state.gate.writer(of: stream) != state.region
-        else { return nil }
-        return stream
-    }
 }

@@ -74,22 +74,53 @@ extension SQLiteLogEngine {
         return names
     }
 
+    static let entryColumns =
+        "id, epoch, last, domain, key, version, tombstone, value, checksum, written_at"
+
+    package func entries(
+        of stream: StreamName, at sequences: [UInt64]
+    ) async throws -> [LogEntry] {
+        try await read { db in
+            guard
+                let id = try Int64.fetchOne(
+                    db, sql: "SELECT id FROM streams WHERE name = ?", arguments: [stream.text])
+            else { return [] }
+            let names = try Self.domainNames(of: id, db)
+            return try sequences.compactMap { sequence in
+                try Row.fetchOne(
+                    db, sql: "SELECT \(Self.entryColumns) FROM entries WHERE id = ?",
+                    arguments: [EntryID.make(stream: id, sequence: sequence)]
+                ).map { Self.unverified($0, stream: stream, names) }
+            }.filter(\.isIntact)
+        }
+    }
+
     static func entry(
         _ row: Row, stream: StreamName, _ names: [Int64: String]
     ) throws -> LogEntry {
+        let entry = unverified(row, stream: stream, names)
+        guard entry.isIntact else { throw LogError.damaged(entry, in: stream) }
+        return entry
+    }
+
+    /// A row of `entryColumns` as it lies there. Where a value has become one of another type it reads
+    /// as zero or empty, which the checksum then tells.
+    static func unverified(
+        _ row: Row, stream: StreamName, _ names: [Int64: String]
+    ) -> LogEntry {
+        func integer(_ column: Int) -> Int64 { Int64.fromDatabaseValue(row[column]) ?? 0 }
         var entry = LogEntry()
         entry.stream = stream.text
         entry.sequence = EntryID.sequence(of: row[0])
-        entry.epoch = UInt64(row[1] as Int64)
-        entry.commit = UInt64(row[2] as Int64)
-        entry.domain = names[row[3]] ?? ""
-        entry.key = row[4]
-        entry.version = UInt64(row[5] as Int64)
-        entry.tombstone = row[6]
-        entry.value = row[7]
-        entry.checksum = UInt64(bitPattern: row[8] as Int64)
-        entry.writtenAtUs = row[9]
-        guard entry.isIntact else { throw LogError.damaged(entry, in: stream) }
+        entry.epoch = UInt64(bitPattern: integer(1))
+        entry.commit = UInt64(bitPattern: integer(2))
+        entry.domain = names[integer(3)] ?? ""
+        entry.key = String.fromDatabaseValue(row[4]) ?? ""
+        entry.version = UInt64(bitPattern: integer(5))
+        entry.tombstone = integer(6) != 0
+        entry.value = Data.fromDatabaseValue(row[7]) ?? Data()
+        entry.checksum = UInt64(bitPattern: integer(8))
+        entry.writtenAtUs = integer(9)
         return entry
     }
 

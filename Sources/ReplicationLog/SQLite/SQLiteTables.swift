@@ -50,6 +50,80 @@ final class SQLiteTables: LogTables {
         if entry.tombstone { try statements.insertTombstone(id: row.id, at: entry.writtenAtUs) }
     }
 
+    func entry(_ id: Int64, in stream: StreamState) throws -> LogEntry? {
+        let names = try SQLiteLogEngine.domainNames(of: stream.id, db)
+        let row = try Row.fetchOne(
+            db, sql: "SELECT \(SQLiteLogEngine.entryColumns) FROM entries WHERE id = ?",
+            arguments: [id])
+        return row.map { SQLiteLogEngine.unverified($0, stream: stream.name, names) }
+    }
+
+    func replace(_ id: Int64, domain: Int64, by entry: LogEntry) throws {
+        try db.execute(
+            sql: """
+                UPDATE entries SET epoch = ?, last = ?, domain = ?, key = ?, version = ?,
+                tombstone = ?, value = ?, checksum = ?, written_at = ? WHERE id = ?
+                """,
+            arguments: [
+                Int64(entry.epoch), Int64(entry.commit), domain, entry.key, Int64(entry.version),
+                entry.tombstone, entry.value, Int64(bitPattern: entry.checksum),
+                entry.writtenAtUs, id,
+            ])
+    }
+
+    func superseding(_ id: Int64, in stream: StreamState) throws -> SupersededEntry? {
+        try Int64.fetchOne(
+            db, sql: "SELECT by_id FROM superseded WHERE by_id > ? AND by_id <= ? AND id = ?",
+            arguments: [id, EntryID.make(stream: stream.id, sequence: stream.head), id]
+        ).map { SupersededEntry(by: $0, id: id) }
+    }
+
+    func superseded(by id: Int64) throws -> SupersededEntry? {
+        let statement = try db.cachedStatement(sql: "SELECT id FROM superseded WHERE by_id = ?")
+        return try Int64.fetchOne(statement, arguments: [id])
+            .map { SupersededEntry(by: id, id: $0) }
+    }
+
+    func last(_ limit: Int, of stream: StreamState, after sequence: UInt64) throws -> [LogEntry] {
+        let names = try SQLiteLogEngine.domainNames(of: stream.id, db)
+        let range = EntryID.range(stream: stream.id, after: sequence)
+        return try Row.fetchAll(
+            db,
+            sql: """
+                SELECT \(SQLiteLogEngine.entryColumns) FROM entries WHERE id BETWEEN ? AND ?
+                ORDER BY id DESC LIMIT ?
+                """, arguments: [range.lowerBound, range.upperBound, limit]
+        ).map { SQLiteLogEngine.unverified($0, stream: stream.name, names) }
+    }
+
+    func takeBack(_ id: Int64, domain: Int64, key: String, predecessor: NewestEntry?) throws {
+        for (table, column) in [("entries", "id"), ("superseded", "by_id"), ("tombstones", "id")] {
+            try db.cachedStatement(sql: "DELETE FROM \(table) WHERE \(column) = ?")
+                .execute(arguments: [id])
+        }
+        guard let predecessor else {
+            return try db.cachedStatement(sql: "DELETE FROM newest WHERE domain = ? AND key = ?")
+                .execute(arguments: [domain, key])
+        }
+        try db.cachedStatement(sql: "UPDATE newest SET id = ? WHERE domain = ? AND key = ?")
+            .execute(arguments: [predecessor.id, domain, key])
+        if predecessor.tombstone {
+            try statements.insertTombstone(
+                id: predecessor.id, at: predecessor.writtenAtMicroseconds)
+        }
+    }
+
+    func lastSequence(ofDomain domain: Int64, in stream: StreamState) throws -> UInt64 {
+        let range = EntryID.range(stream: stream.id, after: 0)
+        let id = try Int64.fetchOne(
+            db,
+            sql: """
+                SELECT id FROM entries WHERE domain = ? AND id BETWEEN ? AND ?
+                ORDER BY id DESC LIMIT 1
+                """, arguments: [domain, range.lowerBound, range.upperBound])
+        return id.map(EntryID.sequence(of:)) ?? 0
+    }
+
     func save(_ stream: StreamState) throws { try statements.update(stream) }
 
     /// Replaces the identity; the Region's name stays.

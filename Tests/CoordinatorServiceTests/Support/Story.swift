@@ -1,5 +1,6 @@
 import Contracts
 import Foundation
+import GRDB
 import RPC
 import ReplicationLog
 import SwiftProtobuf
@@ -117,6 +118,19 @@ extension World {
             } catch let error as RPCError where error.reason == "DOMAIN_ADVANCED" {
                 expected = error.metadata["domain-sequence"].flatMap(UInt64.init) ?? 0
             }
+        }
+    }
+
+    /// Spoils what a stopped Region's database holds of a key. Returns how many entries that were.
+    func spoil(_ key: String, in region: String) throws -> Int {
+        let database = try DatabaseQueue(
+            path: directory.appending(path: region).path + "/log.sqlite")
+        defer { try? database.close() }
+        return try database.write { db in
+            try db.execute(
+                sql: "UPDATE entries SET value = CAST('spoiled' AS BLOB) WHERE key = ?",
+                arguments: [key])
+            return db.changesCount
         }
     }
 

@@ -19,9 +19,11 @@ public enum CoordinatorReplicationMethods {
         service: service, name: "ExchangeReigns", kind: .unary, isIdempotent: false)
     public static let promiseReign = MethodDescriptor(
         service: service, name: "PromiseReign", kind: .unary, isIdempotent: false)
+    public static let fetchEntries = MethodDescriptor(
+        service: service, name: "FetchEntries", kind: .unary, isIdempotent: true)
     public static let getDigests = MethodDescriptor(
         service: service, name: "GetDigests", kind: .unary, isIdempotent: true)
-    public static let all = [subscribe, acknowledge, checkRegion, joinInstance, leaveInstance, exchangeReigns, promiseReign, getDigests]
+    public static let all = [subscribe, acknowledge, checkRegion, joinInstance, leaveInstance, exchangeReigns, promiseReign, fetchEntries, getDigests]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(subscribe, CoordinatorSubscribeRequest.self, CoordinatorSubscribeResponse.self),
@@ -31,6 +33,7 @@ public enum CoordinatorReplicationMethods {
         TypedMethod(leaveInstance, CoordinatorLeaveInstanceRequest.self, CoordinatorLeaveInstanceResponse.self),
         TypedMethod(exchangeReigns, CoordinatorExchangeReignsRequest.self, CoordinatorExchangeReignsResponse.self),
         TypedMethod(promiseReign, CoordinatorPromiseReignRequest.self, CoordinatorPromiseReignResponse.self),
+        TypedMethod(fetchEntries, CoordinatorFetchEntriesRequest.self, CoordinatorFetchEntriesResponse.self),
         TypedMethod(getDigests, CoordinatorGetDigestsRequest.self, CoordinatorGetDigestsResponse.self),
     ]
 }
@@ -71,6 +74,11 @@ public protocol CoordinatorReplicationHandler: Sendable {
     func promiseReign(
         _ request: CoordinatorPromiseReignRequest, context: ServerContext
     ) async throws -> CoordinatorPromiseReignResponse
+    /// Entries that the caller's storage has spoiled, as the answering Region holds them: those it does not
+    /// hold intact are left out. Only Regions of the instance may ask.
+    func fetchEntries(
+        _ request: CoordinatorFetchEntriesRequest, context: ServerContext
+    ) async throws -> CoordinatorFetchEntriesResponse
     /// Digests at the answering Region's present positions.
     func getDigests(
         _ request: CoordinatorGetDigestsRequest, context: ServerContext
@@ -128,6 +136,13 @@ extension CoordinatorReplicationHandler {
                 let request = try MessageCoding.decode(CoordinatorPromiseReignRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.promiseReign(request, context: context))
+            })
+        table.register(
+            CoordinatorReplicationMethods.fetchEntries,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorFetchEntriesRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.fetchEntries(request, context: context))
             })
         table.register(
             CoordinatorReplicationMethods.getDigests,
@@ -218,6 +233,17 @@ public struct CoordinatorReplicationClient: Sendable {
         let answer = try await channel.unary(
             CoordinatorReplicationMethods.promiseReign, request: payload, options: options)
         return try MessageCoding.decode(CoordinatorPromiseReignResponse.self, from: answer)
+    }
+
+    /// Entries that the caller's storage has spoiled, as the answering Region holds them: those it does not
+    /// hold intact are left out. Only Regions of the instance may ask.
+    public func fetchEntries(
+        _ request: CoordinatorFetchEntriesRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorFetchEntriesResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorReplicationMethods.fetchEntries, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorFetchEntriesResponse.self, from: answer)
     }
 
     /// Digests at the answering Region's present positions.
