@@ -37,8 +37,8 @@ class Faults:
     def one(self) -> None:
         """One fault, from beginning to end."""
         kinds = (self.kill_service, self.kill_region, self.freeze, self.cut_link, self.cut_one_way,
-                 self.isolate, self.slow, self.full_disk, self.damaged_entry,
-                 self.expired_certificate, self.planned, self.planned, self.forced)
+                 self.isolate, self.slow, self.full_disk, self.damaged_entry, self.damaged_entry,
+                 self.damaged_pages, self.expired_certificate, self.planned, self.planned, self.forced)
         with self.chance.choice(kinds)():
             time.sleep(self.chance.uniform(1.5, 5))
         time.sleep(self.chance.uniform(0.5, 2.5))
@@ -111,13 +111,38 @@ class Faults:
 
     @contextmanager
     def damaged_entry(self) -> Iterator[None]:
-        """In a replica, which must find it and copy again."""
-        primary = self.primary()
-        region = self.chance.choice([r for r in ALL_REGIONS if r != primary])
+        """The Region must find it and get it back from another one, also as the primary."""
+        region = self._region()
         self.regions.kill(region, ("coordinator", "directory"))
         self.tell(f"damage in {region}: {self.regions.damage(region, self.chance)}")
         self.regions.start(region)
         yield
+
+    @contextmanager
+    def damaged_pages(self) -> Iterator[None]:
+        """A replica's database is beyond repair: it serves nothing wrong, and is set up anew."""
+        primary = self.primary()
+        if primary is None:
+            yield
+            return
+        region = self.chance.choice([r for r in ALL_REGIONS if r != primary])
+        self.regions.kill(region, ("coordinator", "directory"))
+        self.tell(f"overwritten in {region}: {self.regions.overwrite(region, self.chance)}")
+        self.regions.start(region)
+        yield
+        self.regions.kill(region)
+        self.regions.empty(region)
+        self.regions.start(region)
+        for command in (("remove", region, "--lost"), ("add", region)):
+            self._until_done(*command)
+
+    def _until_done(self, *command: str) -> None:
+        end = time.monotonic() + 90
+        while (done := self.cli.run("region", *command, timeout=120)).returncode != 0:
+            if time.monotonic() > end:
+                raise AssertionError(f"region {' '.join(command)}: {done.stderr[-400:]}")
+            time.sleep(1)
+        self.tell(f"region {' '.join(command)}")
 
     @contextmanager
     def expired_certificate(self) -> Iterator[None]:

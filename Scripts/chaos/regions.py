@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +23,8 @@ from .network import Network, run
 
 SERVICES = ("keys", "coordinator", "directory")
 PORTS = {"directory": 7101, "keys": 7103, "coordinator": 7104, "permission": 7102, "portal": 7105}
-DISK_MEGABYTES = 64
+# The write-ahead log alone may take 64.
+DISK_MEGABYTES = 256
 
 
 class Regions(Cluster):
@@ -119,28 +122,58 @@ class Regions(Cluster):
         if not is_full:
             ballast.unlink(missing_ok=True)
             return
-        with ballast.open("wb") as file:
-            try:
-                while True:
-                    file.write(b"\0" * 65536)
-                    file.flush()
-            except OSError:
+        # Unbuffered: closing must not write once more.
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"\0" * 65536):
                 pass
 
     def damage(self, region: str, chance: random.Random) -> str:
         """Alters the value of one entry of the control stream on disk; the coordinator is stopped."""
+        found = self._entries(region)
+        # What no other Region holds nobody could give back.
+        elsewhere = set().union(*(self._entries(r) for r in ALL_REGIONS if r != region))
+        choice = sorted(set(found) & elsewhere)
+        if not choice:
+            return "nothing to damage"
+        checksum = chance.choice(choice)
+        with contextlib.closing(sqlite3.connect(self.disk(region) / "log.sqlite")) as database:
+            with database:
+                database.execute(
+                    "UPDATE entries SET value = CAST(X'00' || substr(value, 2) AS BLOB) "
+                    "WHERE id = ?", (found[checksum],))
+        return f"entry {found[checksum] & ((1 << 47) - 1)}"
+
+    def overwrite(self, region: str, chance: random.Random) -> str:
+        """Overwrites pages of the log's database; the coordinator is stopped."""
         path = self.disk(region) / "log.sqlite"
-        with sqlite3.connect(path) as database:
-            rows = database.execute(
-                "SELECT e.id FROM entries e JOIN domains d ON d.id = e.domain JOIN streams s ON "
-                "s.id = d.stream WHERE s.name = 'control' AND d.name = 'directory'").fetchall()
-            if not rows:
-                return "nothing to damage"
-            (entry,) = chance.choice(rows)
-            database.execute(
-                "UPDATE entries SET value = CAST(X'00' || substr(value, 2) AS BLOB) "
-                "WHERE id = ?", (entry,))
-        return f"entry {entry & ((1 << 47) - 1)}"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (size,) = database.execute("PRAGMA page_size").fetchone()
+            (count,) = database.execute("PRAGMA page_count").fetchone()
+        # Not the first, which says that it is a database at all.
+        pages = sorted(chance.sample(range(1, count), max(1, count // 10)))
+        with path.open("r+b") as file:
+            for page in pages:
+                file.seek(page * size)
+                file.write(chance.randbytes(size))
+        return f"{len(pages)} of {count} pages"
+
+    def empty(self, region: str) -> None:
+        """A new disk for the coordinator; it is stopped."""
+        for path in self.disk(region).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _entries(self, region: str) -> dict[int, int]:
+        """Entries of the directory in the control stream: where each is, by its checksum."""
+        path = self.disk(region) / "log.sqlite"
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
+            return dict(database.execute(
+                "SELECT e.checksum, e.id FROM entries e JOIN domains d ON d.id = e.domain JOIN "
+                "streams s ON s.id = d.stream WHERE s.name = 'control' AND d.name = 'directory' "
+                "AND length(e.value) > 1").fetchall())
 
     def expire(self, region: str, service: str) -> bytes:
         """Replaces a certificate by the same one of yesterday; answers with the files before."""
