@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 
-from .connection import Connection
+from .connection import Connection, Stream
 from .errors import Code, PortolanError
+from .framing import MESSAGE_BYTES_MAX
 from .identity import Identity, ServiceName
 
 _ATTEMPTS = 3
 UNARY_SECONDS_MAX = 120.0
+
+
+Requests = AsyncIterable[bytes] | Iterable[bytes]
 
 
 def late(seconds: float) -> PortolanError:
@@ -96,17 +101,47 @@ class AsyncClient:
         except TimeoutError:
             raise late(opening) from None
         try:
-            while True:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        message = await connection.next(stream)
-                except TimeoutError:
-                    raise late(timeout or 0) from None
-                if message is None:
-                    return
+            while (message := await _next(connection, stream, deadline, timeout)) is not None:
                 yield message
         finally:
             connection.cancel(stream)
+
+    async def call_streaming(self, method: str, requests: Requests, *,
+                             timeout: float | None = None,
+                             metadata: Mapping[str, str] | None = None) -> bytes:
+        """A call with a stream of encoded requests; answers with the one encoded answer.
+
+        What `requests` raises ends the call and is raised. The server may answer before the last
+        request; what is left is then not asked for. Nothing is sent again.
+        """
+        seconds = min(self.timeout if timeout is None else timeout, UNARY_SECONDS_MAX)
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await self._ready()
+                stream = await connection.start_requests(method, seconds, metadata or {})
+                async with _sending(connection, stream, requests):
+                    return await connection.answer(stream)
+        except TimeoutError:
+            raise late(seconds) from None
+
+    async def stream_streaming(self, method: str, requests: Requests, *,
+                               timeout: float | None = None,
+                               metadata: Mapping[str, str] | None = None) -> AsyncIterator[bytes]:
+        """A stream of encoded requests and a streamed answer, each at its own pace.
+
+        As `stream` and `call_streaming`: no deadline unless one is named.
+        """
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        opening = self.timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(opening):
+                connection = await self._ready()
+                stream = await connection.start_requests(method, timeout, metadata or {})
+        except TimeoutError:
+            raise late(opening) from None
+        async with _sending(connection, stream, requests):
+            while (message := await _next(connection, stream, deadline, timeout)) is not None:
+                yield message
 
     async def _ready(self) -> Connection:
         async with self._connecting:
@@ -119,3 +154,53 @@ class AsyncClient:
             self._connection = None
             self._connection = await Connection.open(self._address, self._target, self._identity)
             return self._connection
+
+
+async def _next(connection: Connection, stream: Stream, deadline: float | None,
+                timeout: float | None) -> bytes | None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await connection.next(stream)
+    except TimeoutError:
+        raise late(timeout or 0) from None
+
+
+@contextlib.asynccontextmanager
+async def _sending(connection: Connection, stream: Stream,
+                   requests: Requests) -> AsyncIterator[None]:
+    """Sends requests meanwhile, and ends the stream afterwards, whoever is the first to be done."""
+    sender = asyncio.create_task(_send(connection, stream, requests))
+    try:
+        yield
+    except PortolanError as failure:
+        # What the requests raised has ended the stream.
+        if sender.done() and not sender.cancelled() and (problem := sender.exception()):
+            raise problem from failure
+        raise
+    finally:
+        sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
+        connection.cancel(stream)
+
+
+async def _send(connection: Connection, stream: Stream, requests: Requests) -> None:
+    try:
+        if isinstance(requests, AsyncIterable):
+            async for payload in requests:
+                if not await _send_one(connection, stream, payload):
+                    return
+        else:
+            for payload in requests:
+                if not await _send_one(connection, stream, payload):
+                    return
+        connection.end_requests(stream)
+    except BaseException:
+        connection.cancel(stream)
+        raise
+
+
+async def _send_one(connection: Connection, stream: Stream, payload: bytes) -> bool:
+    if len(payload) > MESSAGE_BYTES_MAX:
+        raise PortolanError(Code.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE",
+                            f"the request has {len(payload)} bytes")
+    return await connection.send(stream, payload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 from .aio import AsyncClient
@@ -57,7 +57,27 @@ class Client:
     def stream(self, method: str, payload: bytes, *, timeout: float | None = None,
                metadata: Mapping[str, str] | None = None) -> Iterator[bytes]:
         """A streamed answer, message by message. Closing the iterator cancels the call."""
-        source = self._async.stream(method, payload, timeout=timeout, metadata=metadata)
+        return self._follow(self._async.stream(method, payload, timeout=timeout,
+                                               metadata=metadata))
+
+    def call_streaming(self, method: str, requests: Iterable[bytes], *,
+                       timeout: float | None = None,
+                       metadata: Mapping[str, str] | None = None) -> bytes:
+        """A call with a stream of encoded requests; answers with the one encoded answer.
+
+        The requests are asked for in another thread, one after the other.
+        """
+        return self._wait(self._async.call_streaming(method, _elsewhere(requests), timeout=timeout,
+                                                     metadata=metadata))
+
+    def stream_streaming(self, method: str, requests: Iterable[bytes], *,
+                         timeout: float | None = None,
+                         metadata: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """A stream of encoded requests and a streamed answer; as `stream` and `call_streaming`."""
+        return self._follow(self._async.stream_streaming(
+            method, _elsewhere(requests), timeout=timeout, metadata=metadata))
+
+    def _follow(self, source: AsyncIterator[bytes]) -> Iterator[bytes]:
         done = object()
 
         async def following() -> Any:
@@ -84,3 +104,10 @@ class Client:
 
 async def _finish(source: AsyncIterator[bytes]) -> None:
     await source.aclose()  # type: ignore[attr-defined]
+
+
+async def _elsewhere(requests: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Asks a blocking iterable in threads, so that it does not hold up the event loop."""
+    iterator, done = iter(requests), object()
+    while (request := await asyncio.to_thread(next, iterator, done)) is not done:
+        yield request  # type: ignore[misc]

@@ -8,7 +8,7 @@ import ssl
 from collections import deque
 from collections.abc import Mapping
 
-from portolan.rpc.v1.frame_pb2 import Call, Cancel, Credit, End, Frame, Ping
+from portolan.rpc.v1.frame_pb2 import Call, Cancel, Credit, End, Frame, Message, Ping
 
 from .errors import Code, PortolanError
 from .framing import FrameDecoder, encode, garbage
@@ -36,6 +36,9 @@ class Stream:
         self.credit = CREDIT_BYTES
         self.consumed = 0
         self.news = asyncio.Event()
+        # Of streamed requests: what may still be sent; None once the last was, or for one request.
+        self.allowance: int | None = None
+        self.granted = asyncio.Event()
 
     @property
     def over(self) -> bool:
@@ -45,6 +48,7 @@ class Stream:
         if not self.over:
             self.end, self.failure = end, failure
         self.news.set()
+        self.granted.set()
 
 
 class Connection:
@@ -56,6 +60,8 @@ class Connection:
         self._last = 0
         self._held = 0  # Slots of cancelled calls that may still count on the server.
         self._streams_max = STREAMS_DEFAULT
+        self._request_credit = CREDIT_BYTES
+        self._settled = asyncio.Event()  # The server's settings have arrived.
         self._room = asyncio.Event()
         self._room.set()
         self._failure: PortolanError | None = None
@@ -115,6 +121,37 @@ class Connection:
 
         No seconds: no end for a streamed answer.
         """
+        return await self._start(
+            Call(method=method, payload=payload, end_of_requests=True, metadata=dict(metadata)),
+            seconds)
+
+    async def start_requests(self, method: str, seconds: float | None,
+                             metadata: Mapping[str, str]) -> Stream:
+        """Opens a stream whose requests follow by `send`, up to `end_requests`."""
+        while self.usable and not self._settled.is_set():
+            await self._settled.wait()  # How much may be sent is among the settings.
+        return await self._start(Call(method=method, metadata=dict(metadata)), seconds)
+
+    async def send(self, stream: Stream, payload: bytes) -> bool:
+        """Sends one more request, once there is credit for it. False: nobody wants it any more."""
+        while not stream.over and stream.allowance is not None and stream.allowance <= 0:
+            stream.granted.clear()
+            await stream.granted.wait()
+        if stream.over or stream.allowance is None:
+            return False
+        stream.allowance -= len(payload) + MESSAGE_COST
+        self._send(Frame(stream_id=stream.number, message=Message(payload=payload)))
+        with contextlib.suppress(OSError):  # The reading side tells what happened.
+            await self._writer.drain()
+        return True
+
+    def end_requests(self, stream: Stream) -> None:
+        """Says that the last request has been sent. Harmless when the stream is over."""
+        if not stream.over and stream.allowance is not None:
+            stream.allowance = None
+            self._send(Frame(stream_id=stream.number, message=Message(end_of_requests=True)))
+
+    async def _start(self, call: Call, seconds: float | None) -> Stream:
         while True:
             if not self.usable:
                 why = self._failure.message if self._failure else "the server is draining"
@@ -123,12 +160,12 @@ class Connection:
                 break
             self._room.clear()
             await self._room.wait()
-        left = 0 if seconds is None else max(1, int(seconds * 1e6))
-        call = Call(method=method, timeout_microseconds=left, payload=payload, end_of_requests=True,
-                    metadata=dict(metadata))
+        call.timeout_microseconds = 0 if seconds is None else max(1, int(seconds * 1e6))
         data = encode(Frame(stream_id=self._last + 1, call=call))
         self._last += 1
         stream = self._streams[self._last] = Stream(self._last)
+        if not call.end_of_requests:
+            stream.allowance = self._request_credit
         self._writer.write(data)
         try:
             await self._writer.drain()
@@ -205,6 +242,7 @@ class Connection:
             stream.finish(failure=failure)
         self._streams.clear()
         self._room.set()
+        self._settled.set()
         self._writer.transport.abort()
 
     async def _run(self) -> None:
@@ -239,7 +277,9 @@ class Connection:
         body = frame.WhichOneof("body")
         if body == "settings":
             self._streams_max = frame.settings.streams_max or STREAMS_DEFAULT
+            self._request_credit = frame.settings.stream_credit_bytes or CREDIT_BYTES
             self._room.set()
+            self._settled.set()
         elif body == "ping":
             if not frame.ping.acknowledgement:
                 self._send(Frame(ping=Ping(data=frame.ping.data, acknowledgement=True)))
@@ -248,6 +288,10 @@ class Connection:
         elif stream := self._streams.get(frame.stream_id):
             if body == "message":
                 self._message(stream, frame.message.payload)
+            elif body == "credit":
+                if stream.allowance is not None:
+                    stream.allowance += frame.credit.bytes
+                    stream.granted.set()
             elif body == "end":
                 del self._streams[stream.number]
                 self._room.set()
@@ -265,6 +309,7 @@ class Connection:
         if said.status:
             raise PortolanError(Code(said.status), said.reason, said.message)
         self._draining = True
+        self._settled.set()
         lost = PortolanError(Code.UNAVAILABLE, "CONNECTION_LOST", "the server is draining",
                              unprocessed=True)
         for number in [n for n in self._streams if n > said.last_stream_id]:

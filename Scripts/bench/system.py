@@ -32,7 +32,7 @@ class System:
              region: str | None = None, context: Path | None = None) -> dict:
         """Runs portolan-bench; raises when it fails or when calls were refused."""
         command = [str(self.program), *map(str, arguments)]
-        if arguments[0] != "https":
+        if arguments[0] not in ("https", "pauses"):
             command += ["--context", str(context or self.cluster.context),
                         "--region", region or self.world.primary]
         if timed and "--seconds" not in command:

@@ -8,6 +8,6 @@ struct Bench: AsyncParsableCommand {
         subcommands: [
             FillCommand.self, GetUserCommand.self, EchoCommand.self, CallsCommand.self,
             LogCommand.self, LagCommand.self, HTTPSCommand.self, RevokeCommand.self,
-            IdleCommand.self, PolicyCommand.self,
+            IdleCommand.self, PolicyCommand.self, PausesCommand.self,
         ])
 }

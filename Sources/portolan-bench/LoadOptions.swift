@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import NIOCore
 import RPC
 import SwiftProtobuf
 
@@ -10,6 +11,7 @@ struct LoadOptions: ParsableArguments {
     @Option(help: "Measured, after a second to warm up.") var seconds = 5
     @Option(help: "Event loops of the load generator.") var threads = 2
     @Option(help: "Calls a second over all connections; 0: as fast as answers come.") var rate = 0.0
+    @Option(help: "Microseconds between two looks at what is due, at a rate.") var tick = 200
 
     var plan: RawPlan {
         var plan = RawPlan()
@@ -17,6 +19,7 @@ struct LoadOptions: ParsableArguments {
         plan.inFlight = inFlight
         plan.ratePerConnection = rate / Double(connections)
         plan.threads = threads
+        plan.tick = .microseconds(Int64(tick))
         return plan
     }
 

@@ -40,7 +40,7 @@ final class RawLoad: ChannelInboundHandler {
         firstTick = .now()
         let load = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         ticker = context.eventLoop.scheduleRepeatedTask(
-            initialDelay: .microseconds(200), delay: .microseconds(200)
+            initialDelay: plan.tick, delay: plan.tick
         ) { _ in
             let (load, context) = load.value
             load.tick(context)
@@ -131,6 +131,8 @@ struct RawPlan: Sendable {
     /// Requests a second on each connection; 0: as fast as answers come.
     var ratePerConnection = 0.0
     var threads = 2
+    /// Between two looks at what is due.
+    var tick = TimeAmount.microseconds(200)
     var start = NIODeadline.now()
     var end = NIODeadline.distantFuture
 }

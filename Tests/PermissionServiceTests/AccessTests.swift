@@ -1,5 +1,6 @@
 import Contracts
 import RPC
+import ReplicatedStateTesting
 import Testing
 
 @Suite("Access to accounts", .timeLimit(.minutes(2)))
@@ -58,9 +59,12 @@ struct AccessTests {
             let roles = access.accounts.last?.roles.map(\.permissionSetName)
             #expect(roles == ["Administrator", "ReadOnly"])
             world.directory.add(group: World.admins, members: [])
-            let left = try await permissions.access(World.anna)
-            #expect(left.accounts.map(\.account.name) == ["Beta"])
-            #expect(left.accounts.first?.roles.map(\.permissionSetName) == ["ReadOnly"])
+            let hasLeft = try await eventually(within: .seconds(5)) {
+                let left = try await permissions.access(World.anna)
+                return left.accounts.map(\.account.name) == ["Beta"]
+                    && left.accounts.first?.roles.map(\.permissionSetName) == ["ReadOnly"]
+            }
+            #expect(hasLeft)
         }
     }
 

@@ -11,10 +11,12 @@ struct Permissions: Sendable {
     let module: PermissionModule
     let client: PermissionsClient
 
-    init(_ region: TestRegion, _ directory: FakeDirectory) {
+    init(
+        _ region: TestRegion, _ directory: FakeDirectory, hold: Duration = .seconds(300)
+    ) {
         region.add(.directory, directory.methods)
         module = PermissionModule(
-            configuration: region.configuration(), channels: region.channels,
+            configuration: region.configuration(hold: hold), channels: region.channels,
             logger: Logger(label: "test"))
         client = PermissionsClient(
             InProcessTransport(
@@ -60,13 +62,13 @@ struct Permissions: Sendable {
         _ = try await client.deleteAccountAssignment(request)
     }
 
-    func access(_ user: String, atLeast: LogPosition? = nil) async throws
-        -> PermissionGetAccessResponse
-    {
+    func access(
+        _ user: String, atLeast: LogPosition? = nil, timeout: Duration = .seconds(30)
+    ) async throws -> PermissionGetAccessResponse {
         var request = PermissionGetAccessRequest()
         request.userID = user
         if let atLeast { request.atLeast = atLeast }
-        return try await client.getAccess(request)
+        return try await client.getAccess(request, options: CallOptions(timeout: timeout))
     }
 
     func role(_ user: String, _ account: String, _ set: String) async throws

@@ -225,6 +225,25 @@ struct CallTests {
         }
     }
 
+    @Test(
+        "what the fast path leaves to the handler it is asked about once",
+        arguments: Transport.allCases)
+    func later(_ transport: Transport) async throws {
+        try await transport.with { channel, service in
+            for (count, text) in ["later", "later", "now", "later"].enumerated() {
+                let request = ByteBuffer(string: text)
+                // Metadata takes the general way, which asks too.
+                for (more, metadata) in [[:], ["trace": "1"]].enumerated() {
+                    let answer = try await channel.unary(
+                        TestMethods.fast, request: request,
+                        options: CallOptions(metadata: metadata))
+                    #expect(answer == request)
+                    #expect(service.askedFast.withLock { $0 } == 2 * count + more + 1)
+                }
+            }
+        }
+    }
+
     @Test("many calls at once are all answered", arguments: Transport.allCases)
     func concurrent(_ transport: Transport) async throws {
         try await transport.with { channel, _ in

@@ -11,6 +11,8 @@ final class DirectoryState: DomainState {
     private var endedMemberships: [Int: UInt32] = [:]
     /// Entries that could not be read. Not zero means a newer writer or a fault.
     private(set) var unreadable = 0
+    /// Whose being there, enabled, or in groups may have changed.
+    private(set) var changedPeople = RecentChanges<Identifier>(capacity: 4_096)
 
     init() {}
 
@@ -37,6 +39,7 @@ final class DirectoryState: DomainState {
     }
 
     private func applyUser(_ id: Identifier, _ value: [UInt8]?) {
+        changedPeople.note(id)
         if let value {
             if !users.set(users.claimRow(id), value) { unreadable += 1 }
         } else if let row = users.anyRow(id) {
@@ -46,6 +49,7 @@ final class DirectoryState: DomainState {
     }
 
     private func applyGroup(_ id: Identifier, _ value: [UInt8]?) {
+        noteMembers(ofGroup: id, isLive: value != nil)
         if let value {
             if !groups.set(groups.claimRow(id), value) { unreadable += 1 }
         } else if let row = groups.anyRow(id) {
@@ -54,7 +58,16 @@ final class DirectoryState: DomainState {
         }
     }
 
+    /// A group that comes or goes changes its members, whose own records may stand elsewhere.
+    private func noteMembers(ofGroup id: Identifier, isLive: Bool) {
+        guard let row = groups.anyRow(id), groups.isLive(row) != isLive else { return }
+        for index in memberships.indexes(ofGroup: row) {
+            changedPeople.note(users.ids[Int(memberships[index].user)])
+        }
+    }
+
     private func applyMember(_ group: Identifier, _ user: Identifier, _ change: DomainChange) {
+        changedPeople.note(user)
         let version = UInt32(clamping: change.version)
         guard let value = change.value else {
             endedMemberships[Self.pair(group, user)] = version

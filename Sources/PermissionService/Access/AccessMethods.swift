@@ -6,17 +6,71 @@ extension PermissionHandler {
     func getAccess(
         _ request: PermissionGetAccessRequest, context: ServerContext
     ) async throws -> PermissionGetAccessResponse {
-        if request.hasAtLeast {
-            try await replica.wait(for: request.atLeast, until: context.deadline)
-        }
-        let person = try await person(request.userID, context)
+        guard request.hasAtLeast else { return try await keptAccess(request.userID, context) }
+        try await replica.wait(for: request.atLeast, until: context.deadline)
+        let person = try await person(request.userID, atLeast: request.atLeast, context)
         return try replica.read { Access.of(person.principals, in: $0) }
+    }
+
+    /// Makes the answer, and keeps it for those who ask again.
+    private func keptAccess(
+        _ userID: String, _ context: ServerContext
+    ) async throws -> PermissionGetAccessResponse {
+        let life = watch.life
+        let ticket = try replica.read { state in
+            life.map { state.answers.ticket(for: userID, in: $0) }
+        }
+        do {
+            let person = try await person(userID, atLeast: nil, context)
+            let (response, mark) = try replica.read { state in
+                (Access.of(person.principals, in: state), state.changes.mark)
+            }
+            // Who is asked for by another spelling of the ID is not forgotten by it.
+            guard let ticket, person.userID == userID else { return response }
+            let answer = AccessAnswers.Answer(
+                bytes: try response.recordBytes(), of: person.principals, ticket: ticket,
+                mark: mark)
+            try replica.read { $0.answers.keep(answer, of: userID, ticket) }
+            return response
+        } catch {
+            if let ticket { try? replica.read { $0.answers.giveUp(userID, ticket) } }
+            throw error
+        }
+    }
+
+    /// The answer that is kept, on the event loop.
+    func registerImmediate(in table: inout MethodTable) {
+        table.registerImmediate(PermissionsMethods.getAccess) { [self] payload, _, sink in
+            guard let userID = Self.userID(payload), let life = watch.life else { return .later }
+            do {
+                let isKept = try replica.read { state in
+                    guard let answer = state.answers.answer(of: userID, in: life, state.changes)
+                    else { return false }
+                    answer.withUnsafeBytes { sink.write($0) }
+                    return true
+                }
+                return isKept ? .written : .later
+            } catch {
+                return (error as? RPCError).map { .failure($0) } ?? .later
+            }
+        }
+    }
+
+    /// Whose access a request asks for, if it asks for nothing else.
+    private static func userID(_ payload: UnsafeRawBufferPointer) -> String? {
+        var reader = WireReader(payload)
+        var userID: String?
+        while let field = reader.next() {
+            guard field.number == 1, case .bytes(let text) = field.value else { return nil }
+            userID = String(validating: text, as: UTF8.self)
+        }
+        return reader.isMalformed ? nil : userID
     }
 
     func checkRole(
         _ request: PermissionCheckRoleRequest, context: ServerContext
     ) async throws -> PermissionCheckRoleResponse {
-        let person = try await person(request.userID, context)
+        let person = try await person(request.userID, atLeast: nil, context)
         let primary = try instance().primaryRegion
         return try replica.read { state in
             guard let set = state.permissionSet(named: request.permissionSetName),
@@ -50,17 +104,26 @@ extension PermissionHandler {
 
     /// An enabled person with all the principals that count for them.
     private struct Person {
+        let userID: String
         let userName: String
         let principals: [Principal]
     }
 
+    /// Asks the directory, at a position of the stream that it follows, or as it is.
+    ///
     /// Throws NOT_FOUND USER_NOT_FOUND, PERMISSION_DENIED USER_DISABLED.
-    private func person(_ userID: String, _ context: ServerContext) async throws -> Person {
+    private func person(
+        _ userID: String, atLeast position: LogPosition?, _ context: ServerContext
+    ) async throws -> Person {
         let options = CallOptions(timeout: context.deadline.remaining)
         var userRequest = DirectoryGetUserRequest()
         userRequest.userID = userID
         var groupsRequest = DirectoryListGroupsOfUserRequest()
         groupsRequest.userID = userID
+        if let position, position.stream == DomainScope.control.stream(of: region) {
+            userRequest.atLeast = position
+            groupsRequest.atLeast = position
+        }
         async let groups = directory.listGroupsOfUser(groupsRequest, options: options)
         let user = try await directory.getUser(userRequest, options: options).user
         guard user.enabled else {
@@ -69,8 +132,8 @@ extension PermissionHandler {
         }
         let ids = try await groups.groups.map(\.groupID)
         return Person(
-            userName: user.userName,
-            principals: [Principal(isGroup: false, id: userID)]
+            userID: user.userID, userName: user.userName,
+            principals: [Principal(isGroup: false, id: user.userID)]
                 + ids.map { Principal(isGroup: true, id: $0) })
     }
 }

@@ -13,6 +13,7 @@ struct PermissionHandler: PermissionsHandler {
     let applications: DomainWriter<PermissionState>
     let audit: WriteAudit
     let directory: DirectoryClient
+    let watch: DirectoryWatch
 
     /// The instance. Throws REGION_NOT_ENABLED without one.
     func instance() throws -> CoordinatorInstance {

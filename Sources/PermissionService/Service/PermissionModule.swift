@@ -11,6 +11,7 @@ package struct PermissionModule: ServiceModule {
     private let replica: DomainReplica<PermissionState>
     private let permissionWriter: DomainWriter<PermissionState>
     private let applicationWriter: DomainWriter<PermissionState>
+    private let watch: DirectoryWatch
 
     package init(
         configuration: RegionConfiguration, channels: any ServiceChannels, logger: Logger
@@ -32,12 +33,14 @@ package struct PermissionModule: ServiceModule {
                 channel: LocalChannel(channels, to: .coordinator, in: region)),
             source: "sso.amazonaws.com", accountID: configuration.accountID, region: region,
             logger: logger)
+        let directory = DirectoryClient(LocalChannel(channels, to: .directory, in: region))
+        watch = DirectoryWatch(directory, logger: logger)
         var table = MethodTable()
-        PermissionHandler(
+        let handler = PermissionHandler(
             region: region, replica: replica, permissions: permissionWriter,
-            applications: applicationWriter, audit: audit,
-            directory: DirectoryClient(LocalChannel(channels, to: .directory, in: region))
-        ).register(in: &table)
+            applications: applicationWriter, audit: audit, directory: directory, watch: watch)
+        handler.register(in: &table)
+        handler.registerImmediate(in: &table)
         methods = table
     }
 
@@ -54,6 +57,12 @@ package struct PermissionModule: ServiceModule {
             group.addTask { try await replica.run() }
             group.addTask { try await permissionWriter.run() }
             group.addTask { try await applicationWriter.run() }
+            group.addTask {
+                try await watch.run { people in
+                    (try? replica.read { state in people.forEach { state.answers.forget($0) } })
+                        != nil
+                }
+            }
             defer { group.cancelAll() }
             try await group.next()
         }

@@ -24,6 +24,10 @@ final class PermissionState: DomainState {
     private var assignmentKeys: [String: AssignmentKey] = [:]
     /// Entries that could not be read. Not zero means a newer writer or a fault.
     private(set) var unreadable = 0
+    /// Whose access may have changed.
+    private(set) var changes = RecentChanges<Principal>(capacity: 256)
+    /// What was answered. Here, so that it goes with the state when the Region's key is refused.
+    var answers = AccessAnswers()
 
     init() {}
 
@@ -56,10 +60,16 @@ final class PermissionState: DomainState {
         let kind = change.key.prefix { $0 != "/" }
         do {
             switch kind {
-            case "account": try applyAccount(change)
-            case "permission-set": try applyPermissionSet(change)
+            case "account":
+                changes.noteAll()
+                try applyAccount(change)
+            case "permission-set":
+                changes.noteAll()
+                try applyPermissionSet(change)
             case "assignment": try applyAssignment(change)
-            case "application": try applyApplication(change)
+            case "application":
+                changes.noteAll()
+                try applyApplication(change)
             case "application-assignment": try applyApplicationAssignment(change)
             default: unreadable += 1
             }
@@ -95,6 +105,7 @@ final class PermissionState: DomainState {
     private func applyAssignment(_ change: DomainChange) throws {
         guard let value = change.value else {
             if let key = assignmentKeys.removeValue(forKey: change.key) {
+                changes.note(key.principal)
                 assignments.remove(key)
                 assignmentsByPrincipal.drop(key, at: key.principal)
                 assignmentsByRole.drop(key, at: key.role)
@@ -109,6 +120,7 @@ final class PermissionState: DomainState {
         let key = AssignmentKey(
             accountID: assignment.accountID, permissionSetARN: assignment.permissionSetArn,
             principal: principal)
+        changes.note(principal)
         assignmentKeys[change.key] = key
         assignments.set(key, assignment)
         assignmentsByPrincipal[principal, default: []].insert(key)
@@ -146,6 +158,7 @@ final class PermissionState: DomainState {
             return
         }
         let principal = Principal(isGroup: parts[2] == "g", id: parts[3])
+        changes.note(principal)
         guard let value = change.value else {
             for (arn, principals) in applicationPrincipals
             where ARN.resourceID(arn) == parts[1] && principals.contains(principal) {

@@ -15,6 +15,7 @@ extension ServerConnection {
         else { return false }
         let payload = UnsafeRawBufferPointer(rebasing: frame[view.payload])
         guard answer(view.streamID, method.counters, method.immediate, payload) else {
+            leftToHandler = view.streamID
             return false
         }
         highestStreamID = view.streamID

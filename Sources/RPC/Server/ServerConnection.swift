@@ -43,6 +43,8 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
     var countersInBurst: [MethodCounters] = []
     /// The method of the last call answered from memory: the next is most likely the same.
     var usual: UsualMethod?
+    /// The last call that the fast path left to the handler, which needs not be asked about it again.
+    var leftToHandler: UInt32 = 0
     private var received: FrameBuffer
     var highestStreamID: UInt32 = 0
     private var burstStart = NIODeadline.now()
@@ -227,7 +229,7 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
         } catch let error as RPCError {
             return refuse(id, counters, error)
         }
-        if let immediate = entry.immediate,
+        if leftToHandler != id, let immediate = entry.immediate,
             payload.withUnsafeReadableBytes({ answer(id, counters, immediate, $0) })
         {
             return

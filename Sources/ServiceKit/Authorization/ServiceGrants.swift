@@ -15,6 +15,7 @@ extension ServiceRules {
                     M.createUser, M.updateUser, M.deleteUser, M.createGroup, M.updateGroup,
                     M.deleteGroup, M.changeMembers,
                 ], local(.portal) + [administrator]),
+            Grant([M.watchPeople], local(.permission)),
             Grant([M.reapplyRecords], [administrator]),
         ]
     }

@@ -7,6 +7,7 @@ import Synchronization
 enum TestMethods {
     static let service = "portolan.test.v1.Test"
     static let echo = method("Echo", idempotent: true)
+    /// Answered from memory, except for "later".
     static let fast = method("Fast", idempotent: true)
     static let fail = method("Fail")
     static let crash = method("Crash")
@@ -47,6 +48,8 @@ struct Unexpected: Error, CustomStringConvertible {
 /// Handlers that remember what happened to them.
 final class TestService: Sendable {
     let written = Mutex(0)
+    /// Calls that the fast path was asked about.
+    let askedFast = Mutex(0)
     let cancelled = Mutex(0)
     let running = Mutex(0)
     let onward = Mutex<(@Sendable () async throws -> ByteBuffer)?>(nil)
@@ -60,6 +63,8 @@ final class TestService: Sendable {
         table.register(TestMethods.echo, .unary { payload, _ in payload })
         table.register(TestMethods.fast, .unary { payload, _ in payload })
         table.registerImmediate(TestMethods.fast) { payload, _, sink in
+            self.askedFast.withLock { $0 += 1 }
+            if payload.elementsEqual("later".utf8) { return .later }
             sink.write(payload)
             return .written
         }

@@ -37,9 +37,11 @@ public enum DirectoryMethods {
         service: service, name: "ListGroupsOfUser", kind: .unary, isIdempotent: true)
     public static let reapplyRecords = MethodDescriptor(
         service: service, name: "ReapplyRecords", kind: .unary, isIdempotent: false)
+    public static let watchPeople = MethodDescriptor(
+        service: service, name: "WatchPeople", kind: .serverStreaming, isIdempotent: true)
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
-    public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, listMembers, listGroupsOfUser, reapplyRecords, getStatus]
+    public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, listMembers, listGroupsOfUser, reapplyRecords, watchPeople, getStatus]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(getUser, DirectoryGetUserRequest.self, DirectoryGetUserResponse.self),
@@ -58,6 +60,7 @@ public enum DirectoryMethods {
         TypedMethod(listMembers, DirectoryListMembersRequest.self, DirectoryListMembersResponse.self),
         TypedMethod(listGroupsOfUser, DirectoryListGroupsOfUserRequest.self, DirectoryListGroupsOfUserResponse.self),
         TypedMethod(reapplyRecords, DirectoryReapplyRecordsRequest.self, DirectoryReapplyRecordsResponse.self),
+        TypedMethod(watchPeople, DirectoryWatchPeopleRequest.self, DirectoryWatchPeopleResponse.self),
         TypedMethod(getStatus, DirectoryGetStatusRequest.self, DirectoryGetStatusResponse.self),
     ]
 }
@@ -121,6 +124,14 @@ public protocol DirectoryHandler: Sendable {
     func reapplyRecords(
         _ request: DirectoryReapplyRecordsRequest, context: ServerContext
     ) async throws -> DirectoryReapplyRecordsResponse
+    /// Tells the Region's permission service about whom something that counts for their access may have
+    /// changed: that they are there, enabled, and in which groups. The first answer says everybody; later
+    /// ones follow each change, and one comes every 250 ms at least. Ends with the error of a read when
+    /// nothing can be read any more.
+    func watchPeople(
+        _ request: DirectoryWatchPeopleRequest, context: ServerContext,
+        responses: ResponseWriter<DirectoryWatchPeopleResponse>
+    ) async throws
     func getStatus(
         _ request: DirectoryGetStatusRequest, context: ServerContext
     ) async throws -> DirectoryGetStatusResponse
@@ -240,6 +251,13 @@ extension DirectoryHandler {
                 let request = try MessageCoding.decode(DirectoryReapplyRecordsRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.reapplyRecords(request, context: context))
+            })
+        table.register(
+            DirectoryMethods.watchPeople,
+            .serverStreaming { payload, context, writer in
+                let request = try MessageCoding.decode(DirectoryWatchPeopleRequest.self, from: payload)
+                try await self.watchPeople(
+                    request, context: context, responses: ResponseWriter(writer))
             })
         table.register(
             DirectoryMethods.getStatus,
@@ -408,6 +426,19 @@ public struct DirectoryClient: Sendable {
         let answer = try await channel.unary(
             DirectoryMethods.reapplyRecords, request: payload, options: options)
         return try MessageCoding.decode(DirectoryReapplyRecordsResponse.self, from: answer)
+    }
+
+    /// Tells the Region's permission service about whom something that counts for their access may have
+    /// changed: that they are there, enabled, and in which groups. The first answer says everybody; later
+    /// ones follow each change, and one comes every 250 ms at least. Ends with the error of a read when
+    /// nothing can be read any more.
+    public func watchPeople(
+        _ request: DirectoryWatchPeopleRequest, options: CallOptions = .open
+    ) async throws -> MessageStream<DirectoryWatchPeopleResponse> {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.serverStreaming(
+            DirectoryMethods.watchPeople, request: payload, options: options)
+        return MessageStream(answer)
     }
 
     public func getStatus(

@@ -147,10 +147,12 @@ public protocol PermissionsHandler: Sendable {
     ) async throws -> PermissionListApplicationAssignmentsResponse
     /// Accounts with roles, and applications, that a person reaches directly or by groups. A disabled
     /// or unknown user reaches nothing (NOT_FOUND USER_NOT_FOUND, PERMISSION_DENIED USER_DISABLED).
+    /// Answers are kept: what the Region's directory has changed is seen within a second, usually within
+    /// milliseconds. With at_least the directory is asked as well, at that position or later.
     func getAccess(
         _ request: PermissionGetAccessRequest, context: ServerContext
     ) async throws -> PermissionGetAccessResponse
-    /// The one role, for credentials. PERMISSION_DENIED ROLE_NOT_ASSIGNED.
+    /// The one role, for credentials; always asks the directory. PERMISSION_DENIED ROLE_NOT_ASSIGNED.
     func checkRole(
         _ request: PermissionCheckRoleRequest, context: ServerContext
     ) async throws -> PermissionCheckRoleResponse
@@ -516,6 +518,8 @@ public struct PermissionsClient: Sendable {
 
     /// Accounts with roles, and applications, that a person reaches directly or by groups. A disabled
     /// or unknown user reaches nothing (NOT_FOUND USER_NOT_FOUND, PERMISSION_DENIED USER_DISABLED).
+    /// Answers are kept: what the Region's directory has changed is seen within a second, usually within
+    /// milliseconds. With at_least the directory is asked as well, at that position or later.
     public func getAccess(
         _ request: PermissionGetAccessRequest, options: CallOptions = .standard
     ) async throws -> PermissionGetAccessResponse {
@@ -525,7 +529,7 @@ public struct PermissionsClient: Sendable {
         return try MessageCoding.decode(PermissionGetAccessResponse.self, from: answer)
     }
 
-    /// The one role, for credentials. PERMISSION_DENIED ROLE_NOT_ASSIGNED.
+    /// The one role, for credentials; always asks the directory. PERMISSION_DENIED ROLE_NOT_ASSIGNED.
     public func checkRole(
         _ request: PermissionCheckRoleRequest, options: CallOptions = .standard
     ) async throws -> PermissionCheckRoleResponse {

@@ -1684,6 +1684,96 @@ void   portolan__directory__v1__list_groups_of_user_response__free_unpacked
   assert(message->base.descriptor == &portolan__directory__v1__list_groups_of_user_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__directory__v1__watch_people_request__init
+                     (Portolan__Directory__V1__WatchPeopleRequest         *message)
+{
+  static const Portolan__Directory__V1__WatchPeopleRequest init_value = PORTOLAN__DIRECTORY__V1__WATCH_PEOPLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__watch_people_request__get_packed_size
+                     (const Portolan__Directory__V1__WatchPeopleRequest *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__watch_people_request__pack
+                     (const Portolan__Directory__V1__WatchPeopleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__watch_people_request__pack_to_buffer
+                     (const Portolan__Directory__V1__WatchPeopleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__WatchPeopleRequest *
+       portolan__directory__v1__watch_people_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__WatchPeopleRequest *)
+     protobuf_c_message_unpack (&portolan__directory__v1__watch_people_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__watch_people_request__free_unpacked
+                     (Portolan__Directory__V1__WatchPeopleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__watch_people_response__init
+                     (Portolan__Directory__V1__WatchPeopleResponse         *message)
+{
+  static const Portolan__Directory__V1__WatchPeopleResponse init_value = PORTOLAN__DIRECTORY__V1__WATCH_PEOPLE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__watch_people_response__get_packed_size
+                     (const Portolan__Directory__V1__WatchPeopleResponse *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__watch_people_response__pack
+                     (const Portolan__Directory__V1__WatchPeopleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__watch_people_response__pack_to_buffer
+                     (const Portolan__Directory__V1__WatchPeopleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__WatchPeopleResponse *
+       portolan__directory__v1__watch_people_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__WatchPeopleResponse *)
+     protobuf_c_message_unpack (&portolan__directory__v1__watch_people_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__watch_people_response__free_unpacked
+                     (Portolan__Directory__V1__WatchPeopleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__watch_people_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__directory__v1__get_status_request__init
                      (Portolan__Directory__V1__GetStatusRequest         *message)
 {
@@ -4638,6 +4728,75 @@ const ProtobufCMessageDescriptor portolan__directory__v1__list_groups_of_user_re
   (ProtobufCMessageInit) portolan__directory__v1__list_groups_of_user_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+#define portolan__directory__v1__watch_people_request__field_descriptors NULL
+#define portolan__directory__v1__watch_people_request__field_indices_by_name NULL
+#define portolan__directory__v1__watch_people_request__number_ranges NULL
+const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.WatchPeopleRequest",
+  "WatchPeopleRequest",
+  "Portolan__Directory__V1__WatchPeopleRequest",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__WatchPeopleRequest),
+  0,
+  portolan__directory__v1__watch_people_request__field_descriptors,
+  portolan__directory__v1__watch_people_request__field_indices_by_name,
+  0,  portolan__directory__v1__watch_people_request__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__watch_people_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__watch_people_response__field_descriptors[2] =
+{
+  {
+    "everybody",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__WatchPeopleResponse, everybody),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_ids",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Portolan__Directory__V1__WatchPeopleResponse, n_user_ids),
+    offsetof(Portolan__Directory__V1__WatchPeopleResponse, user_ids),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__watch_people_response__field_indices_by_name[] = {
+  0,   /* field[0] = everybody */
+  1,   /* field[1] = user_ids */
+};
+static const ProtobufCIntRange portolan__directory__v1__watch_people_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.WatchPeopleResponse",
+  "WatchPeopleResponse",
+  "Portolan__Directory__V1__WatchPeopleResponse",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__WatchPeopleResponse),
+  2,
+  portolan__directory__v1__watch_people_response__field_descriptors,
+  portolan__directory__v1__watch_people_response__field_indices_by_name,
+  1,  portolan__directory__v1__watch_people_response__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__watch_people_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define portolan__directory__v1__get_status_request__field_descriptors NULL
 #define portolan__directory__v1__get_status_request__field_indices_by_name NULL
 #define portolan__directory__v1__get_status_request__number_ranges NULL
@@ -5014,7 +5173,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__membership_record__des
   (ProtobufCMessageInit) portolan__directory__v1__membership_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor portolan__directory__v1__directory__method_descriptors[17] =
+static const ProtobufCMethodDescriptor portolan__directory__v1__directory__method_descriptors[18] =
 {
   { "GetUser", &portolan__directory__v1__get_user_request__descriptor, &portolan__directory__v1__get_user_response__descriptor },
   { "FindUser", &portolan__directory__v1__find_user_request__descriptor, &portolan__directory__v1__find_user_response__descriptor },
@@ -5032,6 +5191,7 @@ static const ProtobufCMethodDescriptor portolan__directory__v1__directory__metho
   { "ListMembers", &portolan__directory__v1__list_members_request__descriptor, &portolan__directory__v1__list_members_response__descriptor },
   { "ListGroupsOfUser", &portolan__directory__v1__list_groups_of_user_request__descriptor, &portolan__directory__v1__list_groups_of_user_response__descriptor },
   { "ReapplyRecords", &portolan__directory__v1__reapply_records_request__descriptor, &portolan__directory__v1__reapply_records_response__descriptor },
+  { "WatchPeople", &portolan__directory__v1__watch_people_request__descriptor, &portolan__directory__v1__watch_people_response__descriptor },
   { "GetStatus", &portolan__directory__v1__get_status_request__descriptor, &portolan__directory__v1__get_status_response__descriptor },
 };
 const unsigned portolan__directory__v1__directory__method_indices_by_name[] = {
@@ -5043,7 +5203,7 @@ const unsigned portolan__directory__v1__directory__method_indices_by_name[] = {
   7,        /* FindGroup */
   1,        /* FindUser */
   6,        /* GetGroup */
-  16,        /* GetStatus */
+  17,        /* GetStatus */
   0,        /* GetUser */
   8,        /* ListGroups */
   14,        /* ListGroupsOfUser */
@@ -5051,7 +5211,8 @@ const unsigned portolan__directory__v1__directory__method_indices_by_name[] = {
   2,        /* ListUsers */
   15,        /* ReapplyRecords */
   10,        /* UpdateGroup */
-  4         /* UpdateUser */
+  4,        /* UpdateUser */
+  16         /* WatchPeople */
 };
 const ProtobufCServiceDescriptor portolan__directory__v1__directory__descriptor =
 {
@@ -5060,7 +5221,7 @@ const ProtobufCServiceDescriptor portolan__directory__v1__directory__descriptor 
   "Directory",
   "Portolan__Directory__V1__Directory",
   "portolan.directory.v1",
-  17,
+  18,
   portolan__directory__v1__directory__method_descriptors,
   portolan__directory__v1__directory__method_indices_by_name
 };
@@ -5192,13 +5353,21 @@ void portolan__directory__v1__directory__reapply_records(ProtobufCService *servi
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
   service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void portolan__directory__v1__directory__watch_people(ProtobufCService *service,
+                                                      const Portolan__Directory__V1__WatchPeopleRequest *input,
+                                                      Portolan__Directory__V1__WatchPeopleResponse_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void portolan__directory__v1__directory__get_status(ProtobufCService *service,
                                                     const Portolan__Directory__V1__GetStatusRequest *input,
                                                     Portolan__Directory__V1__GetStatusResponse_Closure closure,
                                                     void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__init (Portolan__Directory__V1__Directory_Service *service,
                                                Portolan__Directory__V1__Directory_ServiceDestroy destroy)

@@ -56,6 +56,8 @@ typedef struct Portolan__Directory__V1__ListMembersResponse__Member Portolan__Di
 typedef struct Portolan__Directory__V1__ListGroupsOfUserRequest Portolan__Directory__V1__ListGroupsOfUserRequest;
 typedef struct Portolan__Directory__V1__ListGroupsOfUserResponse Portolan__Directory__V1__ListGroupsOfUserResponse;
 typedef struct Portolan__Directory__V1__ListGroupsOfUserResponse__GroupOfUser Portolan__Directory__V1__ListGroupsOfUserResponse__GroupOfUser;
+typedef struct Portolan__Directory__V1__WatchPeopleRequest Portolan__Directory__V1__WatchPeopleRequest;
+typedef struct Portolan__Directory__V1__WatchPeopleResponse Portolan__Directory__V1__WatchPeopleResponse;
 typedef struct Portolan__Directory__V1__GetStatusRequest Portolan__Directory__V1__GetStatusRequest;
 typedef struct Portolan__Directory__V1__GetStatusResponse Portolan__Directory__V1__GetStatusResponse;
 typedef struct Portolan__Directory__V1__ReapplyRecordsRequest Portolan__Directory__V1__ReapplyRecordsRequest;
@@ -635,6 +637,33 @@ struct  Portolan__Directory__V1__ListGroupsOfUserResponse
 #define PORTOLAN__DIRECTORY__V1__LIST_GROUPS_OF_USER_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__list_groups_of_user_response__descriptor) \
     , 0,NULL }
+
+
+struct  Portolan__Directory__V1__WatchPeopleRequest
+{
+  ProtobufCMessage base;
+};
+#define PORTOLAN__DIRECTORY__V1__WATCH_PEOPLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__watch_people_request__descriptor) \
+     }
+
+
+struct  Portolan__Directory__V1__WatchPeopleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Anybody may have changed.
+   */
+  protobuf_c_boolean everybody;
+  /*
+   * These may have changed; at most 4,096.
+   */
+  size_t n_user_ids;
+  char **user_ids;
+};
+#define PORTOLAN__DIRECTORY__V1__WATCH_PEOPLE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__watch_people_response__descriptor) \
+    , 0, 0,NULL }
 
 
 struct  Portolan__Directory__V1__GetStatusRequest
@@ -1449,6 +1478,44 @@ Portolan__Directory__V1__ListGroupsOfUserResponse *
 void   portolan__directory__v1__list_groups_of_user_response__free_unpacked
                      (Portolan__Directory__V1__ListGroupsOfUserResponse *message,
                       ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__WatchPeopleRequest methods */
+void   portolan__directory__v1__watch_people_request__init
+                     (Portolan__Directory__V1__WatchPeopleRequest         *message);
+size_t portolan__directory__v1__watch_people_request__get_packed_size
+                     (const Portolan__Directory__V1__WatchPeopleRequest   *message);
+size_t portolan__directory__v1__watch_people_request__pack
+                     (const Portolan__Directory__V1__WatchPeopleRequest   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__watch_people_request__pack_to_buffer
+                     (const Portolan__Directory__V1__WatchPeopleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__WatchPeopleRequest *
+       portolan__directory__v1__watch_people_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__watch_people_request__free_unpacked
+                     (Portolan__Directory__V1__WatchPeopleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__WatchPeopleResponse methods */
+void   portolan__directory__v1__watch_people_response__init
+                     (Portolan__Directory__V1__WatchPeopleResponse         *message);
+size_t portolan__directory__v1__watch_people_response__get_packed_size
+                     (const Portolan__Directory__V1__WatchPeopleResponse   *message);
+size_t portolan__directory__v1__watch_people_response__pack
+                     (const Portolan__Directory__V1__WatchPeopleResponse   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__watch_people_response__pack_to_buffer
+                     (const Portolan__Directory__V1__WatchPeopleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__WatchPeopleResponse *
+       portolan__directory__v1__watch_people_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__watch_people_response__free_unpacked
+                     (Portolan__Directory__V1__WatchPeopleResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Portolan__Directory__V1__GetStatusRequest methods */
 void   portolan__directory__v1__get_status_request__init
                      (Portolan__Directory__V1__GetStatusRequest         *message);
@@ -1701,6 +1768,12 @@ typedef void (*Portolan__Directory__V1__ListGroupsOfUserResponse__GroupOfUser_Cl
 typedef void (*Portolan__Directory__V1__ListGroupsOfUserResponse_Closure)
                  (const Portolan__Directory__V1__ListGroupsOfUserResponse *message,
                   void *closure_data);
+typedef void (*Portolan__Directory__V1__WatchPeopleRequest_Closure)
+                 (const Portolan__Directory__V1__WatchPeopleRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__WatchPeopleResponse_Closure)
+                 (const Portolan__Directory__V1__WatchPeopleResponse *message,
+                  void *closure_data);
 typedef void (*Portolan__Directory__V1__GetStatusRequest_Closure)
                  (const Portolan__Directory__V1__GetStatusRequest *message,
                   void *closure_data);
@@ -1793,6 +1866,10 @@ struct Portolan__Directory__V1__Directory_Service
                           const Portolan__Directory__V1__ReapplyRecordsRequest *input,
                           Portolan__Directory__V1__ReapplyRecordsResponse_Closure closure,
                           void *closure_data);
+  void (*watch_people)(Portolan__Directory__V1__Directory_Service *service,
+                       const Portolan__Directory__V1__WatchPeopleRequest *input,
+                       Portolan__Directory__V1__WatchPeopleResponse_Closure closure,
+                       void *closure_data);
   void (*get_status)(Portolan__Directory__V1__Directory_Service *service,
                      const Portolan__Directory__V1__GetStatusRequest *input,
                      Portolan__Directory__V1__GetStatusResponse_Closure closure,
@@ -1821,6 +1898,7 @@ void portolan__directory__v1__directory__init (Portolan__Directory__V1__Director
       function_prefix__ ## list_members,\
       function_prefix__ ## list_groups_of_user,\
       function_prefix__ ## reapply_records,\
+      function_prefix__ ## watch_people,\
       function_prefix__ ## get_status  }
 void portolan__directory__v1__directory__get_user(ProtobufCService *service,
                                                   const Portolan__Directory__V1__GetUserRequest *input,
@@ -1886,6 +1964,10 @@ void portolan__directory__v1__directory__reapply_records(ProtobufCService *servi
                                                          const Portolan__Directory__V1__ReapplyRecordsRequest *input,
                                                          Portolan__Directory__V1__ReapplyRecordsResponse_Closure closure,
                                                          void *closure_data);
+void portolan__directory__v1__directory__watch_people(ProtobufCService *service,
+                                                      const Portolan__Directory__V1__WatchPeopleRequest *input,
+                                                      Portolan__Directory__V1__WatchPeopleResponse_Closure closure,
+                                                      void *closure_data);
 void portolan__directory__v1__directory__get_status(ProtobufCService *service,
                                                     const Portolan__Directory__V1__GetStatusRequest *input,
                                                     Portolan__Directory__V1__GetStatusResponse_Closure closure,
@@ -1932,6 +2014,8 @@ extern const ProtobufCMessageDescriptor portolan__directory__v1__list_members_re
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_groups_of_user_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_groups_of_user_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_groups_of_user_response__group_of_user__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__get_status_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__get_status_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__reapply_records_request__descriptor;
