@@ -121,8 +121,8 @@ let package = Package(
         .target(
             name: "KeyService",
             dependencies: [
-                "AccessPolicy", "CPKCS11", "Cryptography", "ServiceKit", "Contracts", "RPC", grdb,
-                logging, metrics, nioCore, protobuf,
+                "AccessPolicy", "CPKCS11", "Cryptography", "ReplicatedState", "ServiceKit",
+                "Contracts", "RPC", grdb, logging, metrics, nioCore, protobuf,
             ],
             swiftSettings: strict),
         .target(

@@ -52,6 +52,7 @@ def measure(system: System, results: Results, users: int) -> None:
     state_rows.log(system, results)
     system.set_up()
     region_rows.keys(system, results)
+    region_rows.policy(system, results)
     state_rows.create_users(system, results)
     region_rows.scim(system, results)
     state_rows.access(system, results)

@@ -48,6 +48,12 @@ class System:
                 f"{result.get('firstError')}")
         return result
 
+    def alone(self, *arguments: object) -> dict:
+        """portolan-bench without a server."""
+        done = subprocess.run([str(self.program), *map(str, arguments)], capture_output=True,
+                              text=True, timeout=120, check=True)
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
     def load_started(self, *arguments: object) -> subprocess.Popen:
         """portolan-bench in the background, talking over its pipes."""
         return subprocess.Popen(

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 from .cluster import ACCOUNT
+from .steps_regions import reading
 from .world import World, eventually
 
 
@@ -59,6 +60,30 @@ def rotate_and_promote(world: World) -> None:
         check("M3", f"{other} has the primary key now",
               shown["multiRegionKeyType"].endswith("PRIMARY"), shown)
         cli("key", "update-primary", key, "--to", world.primary, region=other)
+
+
+def another_instance_key(world: World) -> None:
+    """The instance gets another key; existing records are sealed anew while everybody reads."""
+    cli, check, key = world.cli, world.verdict.check, world.facts["spare"]
+    with world.verdict.step("Another key for the instance", "M3"):
+        refusals: list[str] = []
+
+        def is_done() -> bool:
+            refusals.extend(filter(None, (reading(world, region) for region in world.regions)))
+            shown = cli.json("instance", "show")["instance"]["encryption"]
+            return (key in shown["kmsKeyArn"] and shown["status"].endswith("ENABLED")
+                    and "resealing" not in shown)
+
+        cli("instance", "update", "--kms-key", key)
+        eventually("all records are sealed under new data keys", is_done, 120, 0.2)
+        check("M3", "all records are sealed anew, and nobody was refused meanwhile", not refusals,
+              refusals)
+        for region in world.regions:
+            cli("key", "disable", world.facts["key"], region=region)
+        world.facts["key"] = key
+        shown = cli.json("instance", "rotate-data-keys")["instance"]["encryption"]
+        check("M3", "data keys can be rotated", shown["dataKeyGeneration"] > 1, shown)
+        eventually("all records are sealed anew again", is_done, 120, 0.2)
 
 
 def import_material(world: World) -> None:

@@ -45,6 +45,7 @@ STEPS = (
     regions.key_usage,
     keys.policies_drift,
     keys.rotate_and_promote,
+    keys.another_instance_key,
     keys.import_material,
     keys.report_and_backup,
     regions.remove_and_add_again,

@@ -110,6 +110,52 @@ struct InstanceServiceTests {
         let encryption = try await client.getInstance(.init()).instance.encryption
         #expect(encryption.kmsKeyArn == FakeKeys.arn("mrk-second", World.primary))
         #expect(encryption.dataKeys == 1 && encryption.dataKeysDone == 1)
+        #expect(encryption.dataKeyGeneration == before.dataKeyGeneration + 1)
+        await world.end()
+    }
+
+    @Test("data keys are not rotated while the KMS key is being changed")
+    func rotationRefused() async throws {
+        let world = try await World([World.primary])
+        try await world.instanceReadyToReplicate()
+        let client = try world.administration()
+        try await world.appendDataKey(wrappedBy: World.keyID, version: 1)
+        world.keys.addKey("mrk-second", in: World.primary)
+        _ = try await client.updateInstance(.with { $0.kmsKeyID = "mrk-second" })
+        let refused = await refusal { _ = try await client.rotateDataKeys(.init()) }
+        #expect(refused?.reason == "WORKFLOW_IN_PROGRESS")
+        await world.end()
+    }
+
+    @Test("a rotation of the data keys shows what is still sealed with the earlier ones")
+    func rotation() async throws {
+        let world = try await World([World.primary])
+        try await world.instanceReadyToReplicate()
+        let client = try world.administration()
+        let generation = try await client.getInstance(.init()).instance.encryption
+            .dataKeyGeneration
+        try await world.appendDataKey(wrappedBy: World.keyID, version: 1) {
+            $0.generation = generation
+        }
+        #expect(try await !client.getInstance(.init()).instance.encryption.hasResealing)
+        let rotated = try await client.rotateDataKeys(.init()).instance.encryption
+        #expect(rotated.dataKeyGeneration == generation + 1 && rotated.status == .enabled)
+        let begun = try await client.getInstance(.init()).instance.encryption.resealing
+        #expect(begun.dataKeys == 1 && begun.parts.map(\.counted) == [false])
+        try await world.appendDataKey(wrappedBy: World.keyID, version: 2) {
+            $0.generation = generation
+            $0.records = 10
+            $0.recordsLeft = 4
+        }
+        let half = try await client.getInstance(.init()).instance.encryption.resealing
+        #expect(half.records == 10 && half.recordsLeft == 4)
+        #expect(half.parts.map(\.stream) == ["control"] && half.parts.allSatisfy(\.counted))
+        try await world.appendDataKey(wrappedBy: World.keyID, version: 3) {
+            $0.generation = generation
+            $0.records = 10
+            $0.unusedSinceUs = 1
+        }
+        #expect(try await !client.getInstance(.init()).instance.encryption.hasResealing)
         await world.end()
     }
 
@@ -184,11 +230,15 @@ struct InstanceServiceTests {
 }
 
 extension World {
-    fileprivate func appendDataKey(wrappedBy keyID: String, version: UInt64) async throws {
+    fileprivate func appendDataKey(
+        wrappedBy keyID: String, version: UInt64,
+        _ fill: (inout StateDataKeyRecord) -> Void = { _ in }
+    ) async throws {
         let log = try log(as: "directory")
         let record = StateDataKeyRecord.with {
             $0.dataKeyID = "1"
             $0.kmsKeyArn = FakeKeys.arn(keyID, World.primary)
+            fill(&$0)
         }
         let value = try record.serializedData() as Data
         var expected: UInt64 = 0

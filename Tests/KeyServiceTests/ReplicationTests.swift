@@ -3,6 +3,7 @@ import Cryptography
 import Foundation
 import NIOCore
 import RPC
+import ServiceKit
 import SwiftProtobuf
 import Testing
 
@@ -31,6 +32,71 @@ struct ReplicationTests {
         regions.stop(R.away)
         #expect(try await regions.decrypt(after) == "after")
         #expect(try await regions.describe(key.keyID).replicaKeys.map(\.region) == [R.away])
+    }
+
+    @Test("who may not make keys in the other Region makes no replica there")
+    func creationRefused() async throws {
+        let regions = try TestRegions(roles: [R.away: ["ada": ["auditor"]]])
+        let key = try await regions.makeKey()
+        let error = await expectError("AccessDeniedException") {
+            try await regions.replicate(key.keyID)
+        }
+        #expect(error?.message.contains("kms:CreateKey") == true)
+        #expect(error?.message.contains(R.away) == true)
+        #expect(try await regions.describe(key.keyID).replicaKeys.isEmpty)
+        #expect(regions.trails[R.home]?.names.suffix(2) == ["ReplicateKey", "ReplicateKey!"])
+        #expect(regions.trails[R.away]?.names.last == "CreateKey!")
+    }
+
+    @Test("tags of a replica need kms:TagResource in its Region, for the principal that asks")
+    func delegatedCreation() async throws {
+        let regions = try TestRegions()
+        let key = try await regions.makeKey(policy: defaultPolicy())
+        let client = KeysKeyManagementClient(
+            try regions.channel(R.home, from: .service(name: "portal", region: R.home)))
+        func replicate(_ condition: String, tagged: Bool) async throws {
+            let policy = """
+                {"Version": "2012-10-17", "Statement": [
+                  {"Effect": "Allow", "Action": "kms:ReplicateKey", "Resource": "*"},
+                  {"Effect": "Allow", "Action": ["kms:CreateKey", "kms:PutKeyPolicy"],
+                   "Resource": "*"},
+                  {"Effect": "Allow", "Action": "kms:TagResource", "Resource": "*",
+                   "Condition": {"StringEquals": {\(condition)}}}]}
+                """
+            let principal = KeysDelegatedPrincipal.with {
+                $0.principalArn = "arn:aws:iam::\(account):user/guest"
+                $0.identityPolicies = [policy]
+            }
+            _ = try await client.replicateKey(
+                .with {
+                    $0.keyID = key.keyID
+                    $0.replicaRegion = R.away
+                    if tagged {
+                        $0.tags = [
+                            .with {
+                                $0.key = "team"
+                                $0.value = "blue"
+                            }
+                        ]
+                    }
+                }, options: CallOptions(metadata: try PrincipalDelegation.metadata(principal)))
+        }
+        await expectError("AccessDeniedException") {
+            try await replicate(#""aws:RequestedRegion": "us-east-1""#, tagged: true)
+        }
+        try await replicate(#""aws:RequestedRegion": "eu-west-1""#, tagged: true)
+        #expect(try await regions.describe(key.keyID, R.away).multiRegionKeyType == .replica)
+    }
+
+    @Test("a keys service that does not say who asks gets no replica made")
+    func nobodyAsks() async throws {
+        let regions = try TestRegions()
+        let key = try await regions.makeKey()
+        _ = try await regions.replicate(key.keyID)
+        let administration = try regions.module(R.away).administration
+        #expect(throws: RPCError.self) {
+            try administration.callers.caller(asking: KeysImportReplicaRequest())
+        }
     }
 
     @Test("policy, state and description of a replica are its own")
@@ -174,6 +240,12 @@ struct ReplicationTests {
             try await client.importReplica(altered)
         }
         altered = try await request()
+        altered.operatorName = "kim"
+        await expectError("TRANSFER_NOT_GENUINE") { try await client.importReplica(altered) }
+        altered = try await request()
+        altered.tags = [KeysTag()]
+        await expectError("TRANSFER_NOT_GENUINE") { try await client.importReplica(altered) }
+        altered = try await request()
         altered.wrapped[0] ^= 1
         await expectError("TRANSFER_NOT_GENUINE") { try await client.importReplica(altered) }
         altered = try await request()
@@ -201,6 +273,7 @@ struct ReplicationTests {
         var request = KeysImportReplicaRequest()
         request.transferID = offer.transferID
         request.senderPublicKey = Data(own.publicKey)
+        request.operatorName = "ada"
         var transferred = KeysTransferredKey()
         transferred.keyID = key.stored.keyID
         transferred.accountID = account

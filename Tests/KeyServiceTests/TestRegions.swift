@@ -73,12 +73,17 @@ final class TestRegions: Sendable {
     let clock = TestClock()
     let trails: [String: TestTrail]
     private let state = Mutex(State())
+    /// Regions whose configuration gives other roles to operators.
+    private let roles: [String: [String: Set<String>]]
 
     static let home = "eu-central-1"
     static let away = "eu-west-1"
     static let third = "us-east-1"
 
-    init(_ regions: [String] = [home, away]) throws {
+    init(
+        _ regions: [String] = [home, away], roles: [String: [String: Set<String>]] = [:]
+    ) throws {
+        self.roles = roles
         directory =
             FileManager.default.temporaryDirectory
             .appendingPathComponent("keys-\(UUID().uuidString)").path
@@ -101,7 +106,7 @@ final class TestRegions: Sendable {
         KeyServiceConfiguration(
             region: region, accountID: account, organizationID: organization,
             dataDirectory: directory ?? dataDirectory(region),
-            operatorRoles: [
+            operatorRoles: roles[region] ?? [
                 "ada": ["administrator"], "kim": ["key-administrator"], "otto": ["auditor"],
             ], rootKeyPassphrase: passphrase)
     }

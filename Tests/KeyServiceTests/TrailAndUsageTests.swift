@@ -71,10 +71,13 @@ struct TrailAndUsageTests {
             for round in 0..<40 {
                 group.addTask {
                     let management = try? regions.management()
+                    let options = CallOptions(timeout: .seconds(120))
                     if round.isMultiple(of: 2) {
-                        _ = try? await management?.disableKey(.with { $0.keyID = key.keyID })
+                        _ = try? await management?.disableKey(
+                            .with { $0.keyID = key.keyID }, options: options)
                     } else {
-                        _ = try? await management?.enableKey(.with { $0.keyID = key.keyID })
+                        _ = try? await management?.enableKey(
+                            .with { $0.keyID = key.keyID }, options: options)
                     }
                 }
             }

@@ -21,7 +21,7 @@ struct CommandTests {
             "instance create --name N --kind account --identity-source external-idp",
             "instance show", "instance update --kms-key K --session-duration 3600",
             "instance update --administrators G", "instance set-idp --metadata f",
-            "instance metadata", "region list", "region available",
+            "instance rotate-data-keys", "instance metadata", "region list", "region available",
             "region add eu-west-1 --no-wait",
             "region remove eu-west-1", "region show eu-west-1", "region verify",
             "region wait eu-west-1", "key create --multi-region --baseline-policy --alias alias/a",

@@ -7,12 +7,18 @@ import ReplicatedStateTesting
 final class TextState: DomainState {
     var texts: [String: String] = [:]
     var versions: [String: UInt64] = [:]
+    /// Records that the state has left out, as if it could not read them.
+    var unknownKeys: Set<String> = []
 
     init() {}
 
     func apply(_ change: DomainChange) {
         versions[change.key] = change.version
         texts[change.key] = change.value.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func version(ofRecord key: String, in stream: String) -> UInt64? {
+        unknownKeys.contains(key) ? nil : versions[key]
     }
 
     /// Sets a text.
@@ -30,13 +36,17 @@ struct TextService: Sendable {
     let writer: DomainWriter<TextState>
     let regionalWriter: DomainWriter<TextState>
 
-    init(_ region: TestRegion, hold: Duration = .seconds(300)) {
+    init(
+        _ region: TestRegion, hold: Duration = .seconds(300),
+        unusedDataKeyKeep: Duration = .seconds(86_400)
+    ) {
         let clients = ReplicaClients(region.channels, region: region.name)
         let logger = Logger(label: "test")
         replica = DomainReplica(
             ReplicaSettings(
                 region: region.name, domains: [Self.control, Self.regional], context: .instance,
-                dataKeyHold: hold, keyRetryDelay: .milliseconds(20)),
+                dataKeyHold: hold, keyRetryDelay: .milliseconds(20),
+                unusedDataKeyKeep: unusedDataKeyKeep),
             clients: clients, instance: InstanceMonitor(clients.instance, logger: logger),
             logger: logger)
         writer = DomainWriter(replica, domain: Self.control)

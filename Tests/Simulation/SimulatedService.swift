@@ -28,6 +28,8 @@ final class SimulatedState: ReplicatedState.DomainState {
             revoked.insert(String(change.key.dropFirst("revocation/".count)))
         }
     }
+
+    func version(ofRecord key: String, in stream: String) -> UInt64? { values[key]?.version }
 }
 
 /// One service of a Region: the real replica core, fed from the Region's log.

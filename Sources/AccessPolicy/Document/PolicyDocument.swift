@@ -72,7 +72,7 @@ package struct PolicyDocument: Sendable {
     /// Condition keys of KMS that are the same in all requests of one caller about one key.
     private static let keysOfKeyAndCaller: Set<String> = [
         "kms:calleraccount", "kms:keyorigin", "kms:keyspec", "kms:keyusage", "kms:multiregion",
-        "kms:multiregionkeytype", "kms:viaservice",
+        "kms:multiregionkeytype", "kms:resourcealiases", "kms:viaservice",
     ]
 
     private static func version(_ value: JSONValue?) throws -> String {

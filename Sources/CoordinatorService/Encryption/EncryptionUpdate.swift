@@ -46,6 +46,8 @@ struct EncryptionUpdate {
                         $0 = update
                         $0.status = .enabled
                         $0.statusReason = ""
+                        // Existing records are now sealed anew.
+                        $0.dataKeyGeneration += 1
                     })
             } else if start.duration(to: .now) > coordinator.settings.timings.encryptionUpdateMax {
                 try await fail(missing)

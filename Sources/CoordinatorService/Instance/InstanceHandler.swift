@@ -21,11 +21,15 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
         try await coordinator.wait(for: request.atLeast)
         var answer = present()
         guard answer.hasInstance else { throw RPCError.noInstance(coordinator.region) }
-        let keys = coordinator.dataKeys.progress(
-            of: answer.instance.encryption.kmsKeyArn, in: coordinator.sealedStreams)
-        answer.instance.encryption.dataKeys = UInt32(clamping: keys.all)
-        answer.instance.encryption.dataKeysDone = UInt32(clamping: keys.done)
+        answer.instance.encryption = coordinator.described(answer.instance.encryption)
         return answer
+    }
+
+    func rotateDataKeys(
+        _ request: CoordinatorRotateDataKeysRequest, context: ServerContext
+    ) async throws -> CoordinatorRotateDataKeysResponse {
+        let call = AdministrativeCall(coordinator, "RotateDataKeys", context, request: [:])
+        return try await call.run { try await coordinator.rotateDataKeys(event: $0) }
     }
 
     func watchInstance(

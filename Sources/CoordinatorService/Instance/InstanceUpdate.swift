@@ -29,7 +29,9 @@ extension Coordinator {
                     .put(
                         InstanceKey.previousEncryption,
                         try instance.encryption.serializedData()))
+                let generation = instance.encryption.dataKeyGeneration
                 instance.encryption = encryption
+                instance.encryption.dataKeyGeneration = generation
             }
             if request.hasName { instance.name = request.name }
             if request.hasSessionDurationSeconds {

@@ -26,7 +26,20 @@ extension Coordinator {
                 status.received.filter { $0.lagUs >= 0 }.map {
                     sample([("from", $0.region), ("stream", $0.stream)], seconds($0.lagUs))
                 }),
-        ] + figures(status.replicas)
+        ] + figures(status.replicas) + resealingFigures
+    }
+
+    private var resealingFigures: [ServiceFigure] {
+        guard let encryption = instance.instance?.encryption else { return [] }
+        let parts = described(encryption).resealing.parts
+        return [
+            gauge(
+                "portolan_reseal_records_left",
+                "Records that are sealed under data keys of an earlier generation.",
+                parts.map {
+                    sample([("stream", $0.stream), ("domain", $0.domain)], Double($0.recordsLeft))
+                })
+        ]
     }
 
     private func figures(

@@ -24,13 +24,21 @@ package enum Random {
         }
     }
 
+    /// Fills `buffer` with a secret. It is the caller's to keep and to wipe.
+    package static func fillSecret(_ buffer: UnsafeMutableRawBufferPointer) throws {
+        let bytes = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        guard RAND_priv_bytes(bytes, Int32(clamping: buffer.count)) == 1 else {
+            throw CryptographyError.openSSL("draw a random secret")
+        }
+    }
+
+    /// Overwrites a secret.
+    package static func wipe(_ buffer: UnsafeMutableRawBufferPointer) {
+        OPENSSL_cleanse(buffer.baseAddress, buffer.count)
+    }
+
     /// `count` random bytes that never leave the secure heap.
     package static func secret(_ count: Int) throws -> SecretBytes {
-        try SecretBytes(count: count) { buffer in
-            let bytes = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            guard RAND_priv_bytes(bytes, Int32(clamping: buffer.count)) == 1 else {
-                throw CryptographyError.openSSL("draw a random secret")
-            }
-        }
+        try SecretBytes(count: count) { try fillSecret($0) }
     }
 }

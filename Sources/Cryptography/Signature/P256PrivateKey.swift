@@ -88,6 +88,30 @@ package final class P256PrivateKey: @unchecked Sendable {
         }
     }
 
+    /// The longest signature.
+    package static let signatureByteCountMax = 72
+
+    /// Writes a signature of a SHA-256 digest, in DER, into the caller's memory.
+    ///
+    /// - Parameter output: at least `signatureByteCountMax` bytes.
+    /// - Returns: the signature's length.
+    /// - Throws: `invalidInput` unless the digest has 32 bytes and the signature room.
+    package func sign(
+        digest: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+        guard digest.count == SHA256.byteCount, output.count >= Self.signatureByteCountMax else {
+            throw CryptographyError(.invalidInput, "a SHA-256 digest has 32 bytes")
+        }
+        var count = output.count
+        let signed = try signers.withContext { context in
+            EVP_PKEY_sign(
+                context, output.baseAddress?.assumingMemoryBound(to: UInt8.self), &count,
+                digest.bytes, digest.count) == 1
+        }
+        guard signed else { throw CryptographyError.openSSL("sign") }
+        return count
+    }
+
     /// A signature of `message`, in DER.
     package func sign(_ message: some ContiguousBytes) throws -> [UInt8] {
         try sign(digest: SHA256.hash(message))

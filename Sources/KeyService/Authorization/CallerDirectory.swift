@@ -67,6 +67,23 @@ struct CallerDirectory: Sendable {
             message: "\(peer) may not use keys of \(configuration.region).")
     }
 
+    /// Who asked another Region for a replica here.
+    ///
+    /// - Throws: AccessDeniedException when nobody is named.
+    func caller(asking request: KeysImportReplicaRequest) throws -> Caller {
+        if !request.operatorName.isEmpty {
+            return try caller(.operator(name: request.operatorName))
+        }
+        guard request.hasCaller else {
+            throw RPCError(
+                .permissionDenied, reason: "AccessDeniedException",
+                message: "The primary key's Region does not say who asks for the replica.")
+        }
+        let principal = try DelegatedCallers.checked(request.caller)
+        return Self.delegatedCaller(
+            principal, try DelegatedCallers.policies(principal), configuration)
+    }
+
     /// A service principal as it would call, for checks in advance.
     func caller(servicePrincipal: String) -> Caller {
         Caller(

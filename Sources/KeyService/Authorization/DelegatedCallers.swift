@@ -22,15 +22,7 @@ final class DelegatedCallers: Sendable {
     ) throws -> Caller {
         if let caller = known.withLock({ $0[text] }) { return caller }
         let principal = try Self.principal(text)
-        let policies: [PolicyDocument]
-        do {
-            policies = try principal.identityPolicies.map {
-                try PolicyDocument(json: $0, kind: .identity)
-            }
-        } catch let error as PolicyError {
-            throw RPCError.malformedPolicy("An identity policy is malformed. \(error)")
-        }
-        let caller = make(principal, policies)
+        let caller = make(principal, try Self.policies(principal))
         known.withLock { known in
             if known.count >= Self.countMax { known.removeAll() }
             known[text] = caller
@@ -38,16 +30,35 @@ final class DelegatedCallers: Sendable {
         return caller
     }
 
-    private static func principal(_ text: String) throws -> KeysDelegatedPrincipal {
+    static func principal(_ text: String) throws -> KeysDelegatedPrincipal {
         guard let bytes = Data(base64Encoded: text),
-            let principal = try? KeysDelegatedPrincipal(serializedBytes: bytes),
-            isPrincipal(principal.principalArn),
+            let principal = try? KeysDelegatedPrincipal(serializedBytes: bytes)
+        else { throw unreadable }
+        return try checked(principal)
+    }
+
+    /// - Throws: ValidationException when it is no principal.
+    static func checked(_ principal: KeysDelegatedPrincipal) throws -> KeysDelegatedPrincipal {
+        guard isPrincipal(principal.principalArn),
             principal.roleArn.isEmpty || isPrincipal(principal.roleArn),
             principal.identityPolicies.count <= policyCountMax
-        else {
-            throw RPCError.validation("Whom the call is made for cannot be read.")
-        }
+        else { throw unreadable }
         return principal
+    }
+
+    /// The compiled identity policies of a principal.
+    static func policies(_ principal: KeysDelegatedPrincipal) throws -> [PolicyDocument] {
+        do {
+            return try principal.identityPolicies.map {
+                try PolicyDocument(json: $0, kind: .identity)
+            }
+        } catch let error as PolicyError {
+            throw RPCError.malformedPolicy("An identity policy is malformed. \(error)")
+        }
+    }
+
+    private static var unreadable: RPCError {
+        .validation("Whom the call is made for cannot be read.")
     }
 
     /// ARN of a user, role or session with the ID of its account.

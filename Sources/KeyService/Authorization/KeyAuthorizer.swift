@@ -68,6 +68,14 @@ struct KeyAuthorizer: Sendable {
         return counter
     }
 
+    /// The counter of a request that was allowed before and would be allowed again; nil when the
+    /// policies have to be asked.
+    func known(
+        _ caller: Caller, _ operation: KeyOperation, on key: ActiveKey, _ facts: RequestFacts
+    ) -> UsageCounter? {
+        question(caller, operation, key, facts).flatMap { key.admissions.counter($0) }
+    }
+
     /// What a decision depends on, or nil when it also depends on the time.
     private func question(
         _ caller: Caller, _ operation: KeyOperation, _ key: ActiveKey, _ facts: RequestFacts

@@ -12,7 +12,7 @@ import RPC
 struct CiphertextBlob {
     static let byteCountMax = 6144
     static let materialIDByteCount = 16
-    private static let version: UInt8 = 1
+    static let version: UInt8 = 1
 
     let keyID: String
     let materialID: [UInt8]

@@ -8,6 +8,13 @@ import SwiftProtobuf
 struct CryptographyHandler: KeysCryptographyHandler {
     let operations: KeyOperations
     let callers: CallerDirectory
+    private let usualCalls: UsualCalls
+
+    init(operations: KeyOperations, callers: CallerDirectory) {
+        self.operations = operations
+        self.callers = callers
+        usualCalls = UsualCalls(operations: operations, callers: callers)
+    }
 
     func encrypt(
         _ request: KeysEncryptRequest, context: ServerContext
@@ -94,43 +101,51 @@ struct CryptographyHandler: KeysCryptographyHandler {
     /// as a signature by RSA, is left to the asynchronous handlers.
     func registerImmediate(in table: inout MethodTable) {
         typealias Methods = KeysCryptographyMethods
-        register(Methods.encrypt, in: &table) {
+        register(Methods.encrypt, .encrypt, in: &table) {
             (request: KeysEncryptRequest, caller: Caller) -> KeysEncryptResponse? in
             guard request.encryptionAlgorithm.oaepHash == nil else { return nil }
             return try operations.encrypt(request, caller)
         }
-        register(Methods.decrypt, in: &table) {
+        register(Methods.decrypt, .decrypt, in: &table) {
             (request: KeysDecryptRequest, caller: Caller) -> KeysDecryptResponse? in
             guard request.encryptionAlgorithm.oaepHash == nil else { return nil }
             return try operations.decrypt(request, caller)
         }
-        register(Methods.sign, in: &table) {
+        register(Methods.sign, .sign, in: &table) {
             (request: KeysSignRequest, caller: Caller) -> KeysSignResponse? in
             guard request.signingAlgorithm == .ecdsaSha256 else { return nil }
             return try operations.sign(request, caller)
         }
-        register(Methods.generateDataKey, in: &table) { try operations.generateDataKey($0, $1) }
-        register(Methods.generateDataKeyWithoutPlaintext, in: &table) {
+        register(Methods.generateDataKey, .generateDataKey, in: &table) {
+            try operations.generateDataKey($0, $1)
+        }
+        register(
+            Methods.generateDataKeyWithoutPlaintext, .generateDataKeyWithoutPlaintext, in: &table
+        ) {
             try operations.generateDataKeyWithoutPlaintext($0, $1)
         }
-        register(Methods.generateMac, in: &table) { try operations.generateMac($0, $1) }
-        register(Methods.verifyMac, in: &table) { try operations.verifyMac($0, $1) }
+        register(Methods.generateMac, nil, in: &table) { try operations.generateMac($0, $1) }
+        register(Methods.verifyMac, nil, in: &table) { try operations.verifyMac($0, $1) }
     }
 
-    /// - Parameter operation: nil for what is to be answered later.
+    /// - Parameters:
+    ///   - usual: what requests of the usual shape are answered as, without a message in between.
+    ///   - operation: nil for what is to be answered later.
     private func register<Request: Message, Response: Message>(
-        _ method: MethodDescriptor, in table: inout MethodTable,
+        _ method: MethodDescriptor, _ usual: KeyOperation?, in table: inout MethodTable,
         _ operation: @escaping @Sendable (Request, Caller) throws -> Response?
     ) {
-        let callers = callers
-        table.registerImmediate(method) { payload, peer, _ in
+        let (callers, usualCalls) = (callers, usualCalls)
+        table.registerImmediate(method) { payload, peer, sink in
             // Whom the portal calls for is in the call's metadata, which asynchronous handlers read.
             guard !callers.mayDelegate(peer) else { return .later }
+            if let usual, usualCalls.answer(usual, payload, peer, sink) { return .written }
             do {
                 let request = try MessageCoding.decode(Request.self, from: payload)
                 guard let response = try operation(request, callers.caller(peer)) else {
                     return .later
                 }
+                if let usual { usualCalls.learn(usual, payload, peer) }
                 return .answer(try MessageCoding.encode(response))
             } catch let error as RPCError {
                 return .failure(error)

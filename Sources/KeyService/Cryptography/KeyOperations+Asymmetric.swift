@@ -43,7 +43,8 @@ extension KeyOperations {
         }
         let key = try ring.key(request.keyID, .related)
         let algorithm = request.encryptionAlgorithm
-        return try perform(.decrypt, key, caller, context, algorithm, request.grantTokens) {
+        let facts = Self.facts(context, algorithm, name: request.keyID)
+        return try perform(.decrypt, key, caller, facts, algorithm, request.grantTokens) {
             let plaintext = try openAsymmetric(request.ciphertextBlob, with: key, algorithm)
             if request.dryRun { throw RPCError.dryRun }
             var response = KeysDecryptResponse()
@@ -77,7 +78,8 @@ extension KeyOperations {
     ) throws -> KeysGenerateMacResponse {
         let key = try ring.key(request.keyID, .related)
         return try performMac(
-            .generateMac, key, caller, request.message, request.macAlgorithm, request.grantTokens
+            .generateMac, key, caller, request.message, request.macAlgorithm, request.grantTokens,
+            name: request.keyID
         ) { code in
             if request.dryRun { throw RPCError.dryRun }
             var response = KeysGenerateMacResponse()
@@ -92,7 +94,8 @@ extension KeyOperations {
     ) throws -> KeysVerifyMacResponse {
         let key = try ring.key(request.keyID, .related)
         return try performMac(
-            .verifyMac, key, caller, request.message, request.macAlgorithm, request.grantTokens
+            .verifyMac, key, caller, request.message, request.macAlgorithm, request.grantTokens,
+            name: request.keyID
         ) { expected in
             guard constantTimeEquals([UInt8](request.mac), expected) else {
                 throw RPCError(
@@ -109,13 +112,15 @@ extension KeyOperations {
 
     private func performMac<Value>(
         _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller, _ message: Data,
-        _ algorithm: KeysMacAlgorithm, _ tokens: [String], _ body: ([UInt8]) throws -> Value
+        _ algorithm: KeysMacAlgorithm, _ tokens: [String], name: String,
+        _ body: ([UInt8]) throws -> Value
     ) throws -> Value {
         guard (1...4096).contains(message.count), let hash = algorithm.hash else {
             throw RPCError.validation("A message has 1 to 4096 bytes; an algorithm is needed.")
         }
         let facts = RequestFacts(
-            algorithm: (key: "kms:macalgorithm", value: "HMAC_SHA_\(hash.byteCount * 8)"))
+            algorithm: (key: "kms:macalgorithm", value: "HMAC_SHA_\(hash.byteCount * 8)"),
+            alias: KeyReference.alias(in: name))
         return try perform(operation, key, caller, facts, tokens) {
             guard key.stored.usage == .generateVerifyMac, key.stored.spec.macHash == hash else {
                 throw RPCError.invalidKeyUsage(

@@ -88,7 +88,8 @@ extension KeyOperations {
     ) throws -> SealedSecret {
         let context = try EncryptionContext(pairs)
         let key = try ring.key(keyID, .related)
-        let facts = RequestFacts(context: context, algorithm: algorithm)
+        let facts = RequestFacts(
+            context: context, algorithm: algorithm, alias: KeyReference.alias(in: keyID))
         return try perform(operation, key, caller, facts, tokens) {
             guard key.stored.spec == .symmetricDefault else {
                 throw RPCError.invalidKeyUsage(

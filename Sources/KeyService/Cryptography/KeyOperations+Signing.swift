@@ -11,7 +11,7 @@ extension KeyOperations {
         let key = try ring.key(request.keyID, .related)
         return try performSigning(
             .sign, key, caller, request.signingAlgorithm, isDigest: request.messageIsDigest,
-            request.grantTokens
+            request.grantTokens, name: request.keyID
         ) {
             if request.dryRun { throw RPCError.dryRun }
             var response = KeysSignResponse()
@@ -35,7 +35,7 @@ extension KeyOperations {
         let key = try ring.key(request.keyID, .related)
         return try performSigning(
             .verify, key, caller, request.signingAlgorithm, isDigest: request.messageIsDigest,
-            request.grantTokens
+            request.grantTokens, name: request.keyID
         ) {
             let isValid: Bool
             do {
@@ -61,7 +61,8 @@ extension KeyOperations {
         _ request: KeysGetPublicKeyRequest, _ caller: Caller
     ) throws -> KeysGetPublicKeyResponse {
         let key = try ring.key(request.keyID, .related)
-        return try perform(.getPublicKey, key, caller, RequestFacts(), request.grantTokens) {
+        let facts = RequestFacts(alias: KeyReference.alias(in: request.keyID))
+        return try perform(.getPublicKey, key, caller, facts, request.grantTokens) {
             guard key.stored.spec.asymmetricKind != nil else {
                 throw RPCError.unsupported("\(key.arn) is symmetric and has no public key.")
             }
@@ -96,12 +97,10 @@ extension KeyOperations {
 
     private func performSigning<Value>(
         _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller,
-        _ algorithm: KeysSigningAlgorithm, isDigest: Bool, _ tokens: [String],
+        _ algorithm: KeysSigningAlgorithm, isDigest: Bool, _ tokens: [String], name: String,
         _ body: () throws -> Value
     ) throws -> Value {
-        let facts = RequestFacts(
-            algorithm: (key: "kms:signingalgorithm", value: algorithm.kmsName),
-            messageType: isDigest ? "DIGEST" : "RAW")
+        let facts = Self.signingFacts(algorithm, isDigest: isDigest, name: name)
         return try perform(operation, key, caller, facts, tokens) {
             guard key.stored.usage == .signVerify else {
                 throw RPCError.invalidKeyUsage(
@@ -115,6 +114,14 @@ extension KeyOperations {
             try key.requireUsable()
             return try body()
         }
+    }
+
+    static func signingFacts(
+        _ algorithm: KeysSigningAlgorithm, isDigest: Bool, name: String
+    ) -> RequestFacts {
+        RequestFacts(
+            algorithm: (key: "kms:signingalgorithm", value: algorithm.kmsName),
+            messageType: isDigest ? "DIGEST" : "RAW", alias: KeyReference.alias(in: name))
     }
 
     private static func parts(

@@ -23,7 +23,8 @@ struct KeyOperations: Sendable {
         let context = try EncryptionContext(request.encryptionContext)
         let key = try ring.key(request.keyID, .related)
         let algorithm = request.encryptionAlgorithm
-        return try perform(.encrypt, key, caller, context, algorithm, request.grantTokens) {
+        let facts = Self.facts(context, algorithm, name: request.keyID)
+        return try perform(.encrypt, key, caller, facts, algorithm, request.grantTokens) {
             if request.dryRun { throw RPCError.dryRun }
             var response = KeysEncryptResponse()
             response.ciphertextBlob = try request.plaintext.withUnsafeBytes {
@@ -41,7 +42,8 @@ struct KeyOperations: Sendable {
         }
         let blob = try CiphertextBlob(request.ciphertextBlob)
         let key = try keyOf(blob, expected: request.keyID)
-        return try perform(.decrypt, key, caller, context, .unspecified, request.grantTokens) {
+        let facts = Self.facts(context, .unspecified, name: request.keyID)
+        return try perform(.decrypt, key, caller, facts, .unspecified, request.grantTokens) {
             let material = try material(of: blob, key)
             let plaintext = try blob.open(with: material.key, context)
             if request.dryRun { throw RPCError.dryRun }
@@ -59,10 +61,12 @@ struct KeyOperations: Sendable {
         let sourceContext = try EncryptionContext(request.sourceEncryptionContext)
         let context = try EncryptionContext(request.destinationEncryptionContext)
         let destination = try ring.key(request.destinationKeyID, .related)
-        let source = try openSource(request, sourceContext, caller)
+        let source = try openSource(request, sourceContext, caller, destination)
         let algorithm = request.destinationEncryptionAlgorithm
+        var facts = Self.facts(context, algorithm, name: request.destinationKeyID)
+        facts.isReEncryptionOnSameKey = source.key.stored.keyID == destination.stored.keyID
         return try perform(
-            .reEncryptTo, destination, caller, context, algorithm, request.grantTokens
+            .reEncryptTo, destination, caller, facts, algorithm, request.grantTokens
         ) {
             if request.dryRun { throw RPCError.dryRun }
             var response = KeysReEncryptResponse()
@@ -80,20 +84,25 @@ struct KeyOperations: Sendable {
     }
 
     private func openSource(
-        _ request: KeysReEncryptRequest, _ context: EncryptionContext, _ caller: Caller
+        _ request: KeysReEncryptRequest, _ context: EncryptionContext, _ caller: Caller,
+        _ destination: ActiveKey
     ) throws -> (key: ActiveKey, plaintext: SecretBytes, materialName: String) {
         let algorithm = request.sourceEncryptionAlgorithm
         let tokens = request.grantTokens
         if algorithm.oaepHash != nil {
             let source = try ring.key(request.sourceKeyID, .related)
-            return try perform(.reEncryptFrom, source, caller, context, algorithm, tokens) {
+            var facts = Self.facts(context, algorithm, name: request.sourceKeyID)
+            facts.isReEncryptionOnSameKey = source.stored.keyID == destination.stored.keyID
+            return try perform(.reEncryptFrom, source, caller, facts, algorithm, tokens) {
                 let opened = try openAsymmetric(request.ciphertextBlob, with: source, algorithm)
                 return (source, opened, "")
             }
         }
         let blob = try CiphertextBlob(request.ciphertextBlob)
         let source = try keyOf(blob, expected: request.sourceKeyID)
-        return try perform(.reEncryptFrom, source, caller, context, .unspecified, tokens) {
+        var facts = Self.facts(context, .unspecified, name: request.sourceKeyID)
+        facts.isReEncryptionOnSameKey = source.stored.keyID == destination.stored.keyID
+        return try perform(.reEncryptFrom, source, caller, facts, .unspecified, tokens) {
             let material = try material(of: blob, source)
             return (source, try blob.openSecret(with: material.key, context), material.name)
         }
@@ -128,16 +137,22 @@ struct KeyOperations: Sendable {
     /// Admits a request that encrypts or decrypts, performs and counts it.
     func perform<Value>(
         _ operation: KeyOperation, _ key: ActiveKey, _ caller: Caller,
-        _ context: EncryptionContext, _ algorithm: KeysEncryptionAlgorithm, _ tokens: [String],
+        _ facts: RequestFacts, _ algorithm: KeysEncryptionAlgorithm, _ tokens: [String],
         _ body: () throws -> Value
     ) throws -> Value {
-        let facts = RequestFacts(
-            context: context,
-            algorithm: (key: "kms:encryptionalgorithm", value: algorithm.kmsName))
-        return try perform(operation, key, caller, facts, tokens) {
-            try requireEncrypting(key, context, algorithm)
+        try perform(operation, key, caller, facts, tokens) {
+            try requireEncrypting(key, facts.context, algorithm)
             return try body()
         }
+    }
+
+    static func facts(
+        _ context: EncryptionContext, _ algorithm: KeysEncryptionAlgorithm, name: String
+    ) -> RequestFacts {
+        RequestFacts(
+            context: context,
+            algorithm: (key: "kms:encryptionalgorithm", value: algorithm.kmsName),
+            alias: KeyReference.alias(in: name))
     }
 
     /// Asks the policies, performs and counts: who may not use a key does not learn its state.

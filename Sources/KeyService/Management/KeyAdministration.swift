@@ -167,7 +167,21 @@ extension KeyAdministration {
     /// An alias, on disk and then in memory.
     func putAlias(_ name: String, _ alias: KeyAlias) throws {
         try store.putAlias(name, alias)
-        ring.putAlias(name, alias)
+        do {
+            try ring.putAlias(name, alias)
+        } catch {
+            throw RPCError.keysInternal(error)
+        }
+    }
+
+    /// Removes an alias, on disk and then in memory.
+    func removeAlias(_ name: String) throws {
+        try store.deleteAlias(name)
+        do {
+            try ring.removeAlias(name)
+        } catch {
+            throw RPCError.keysInternal(error)
+        }
     }
 
     /// A key whose change is on disk already, in memory.

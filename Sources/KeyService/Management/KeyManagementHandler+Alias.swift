@@ -53,8 +53,7 @@ extension KeyManagementHandler {
                     caller, "kms:DeleteAlias", resource: aliasARN(name))
             }
             return .init(resource: key.arn) {
-                try administration.store.deleteAlias(name)
-                ring.removeAlias(name)
+                try administration.removeAlias(name)
                 return KeysDeleteAliasResponse()
             }
         }

@@ -242,12 +242,17 @@ extension KeyManagementHandler {
         if !request.retiringPrincipal.isEmpty {
             keys["kms:retiringprincipal"] = [request.retiringPrincipal]
         }
-        if !request.constraints.encryptionContextEquals.isEmpty {
+        let constraints = request.constraints
+        var context = constraints.encryptionContextEquals
+        if !context.isEmpty {
             keys["kms:grantconstrainttype"] = ["EncryptionContextEquals"]
-        } else if !request.constraints.encryptionContextSubset.isEmpty {
+        } else if !constraints.encryptionContextSubset.isEmpty {
+            context = constraints.encryptionContextSubset
             keys["kms:grantconstrainttype"] = ["EncryptionContextSubset"]
         }
-        return keys
+        // What is too long is refused when the grant is made.
+        let pairs = (try? EncryptionContext(context))?.conditionKeys ?? [:]
+        return keys.merging(pairs) { own, _ in own }
     }
 
     private func entry(_ grant: KeyGrant, of key: ActiveKey) -> KeysListGrantsResponse.Grant {

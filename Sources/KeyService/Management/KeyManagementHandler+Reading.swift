@@ -10,7 +10,9 @@ extension KeyManagementHandler {
         let key = try ring.key(request.keyID, .related)
         return try meter.metered("DescribeKey", key, caller) {
             try ring.requireGrants(request.grantTokens)
-            try authorizer.authorize(caller, "kms:DescribeKey", on: key)
+            try authorizer.authorize(
+                caller, "kms:DescribeKey", on: key,
+                keys: RequestFacts(alias: KeyReference.alias(in: request.keyID)).conditionKeys)
             var response = KeysDescribeKeyResponse()
             response.keyMetadata = key.metadata(configuration)
             return response

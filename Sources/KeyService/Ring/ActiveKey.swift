@@ -27,7 +27,8 @@ final class ActiveKey: Sendable {
 
     /// - Throws: `PolicyError` when the stored policy does not parse.
     init(
-        _ stored: StoredKey, configuration: KeyServiceConfiguration, rootKey: any RootKey
+        _ stored: StoredKey, aliases: [String], configuration: KeyServiceConfiguration,
+        rootKey: any RootKey
     ) throws {
         self.stored = stored
         self.rootKey = rootKey
@@ -43,6 +44,7 @@ final class ActiveKey: Sendable {
         if stored.isMultiRegion {
             keys["kms:multiregionkeytype"] = [isPrimary ? "PRIMARY" : "REPLICA"]
         }
+        if !aliases.isEmpty { keys["kms:resourcealiases"] = aliases.sorted() }
         for (name, value) in stored.tags { keys["aws:resourcetag/\(name.lowercased())"] = [value] }
         conditionKeys = keys
     }

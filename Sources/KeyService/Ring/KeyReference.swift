@@ -15,6 +15,14 @@ struct KeyReference: Sendable, Equatable {
 
     private static let byteCountMax = 2048
 
+    /// The alias by which a text names a key, as policies see it in kms:RequestAlias.
+    static func alias(in text: String) -> String? {
+        guard text.hasPrefix("a"), let reference = try? KeyReference(text),
+            case .alias(let name) = reference.target
+        else { return nil }
+        return name
+    }
+
     /// - Throws: ValidationException when the text is none of the four forms.
     init(_ text: String) throws {
         guard (1...Self.byteCountMax).contains(text.utf8.count) else {

@@ -26,6 +26,12 @@ final class KeyRing: Sendable {
     private let configuration: KeyServiceConfiguration
     private let rootKey: any RootKey
     private let content: Mutex<Content>
+    private let revisions = Atomic<UInt64>(0)
+
+    /// Goes up after each change of a key or alias.
+    var revision: UInt64 { revisions.load(ordering: .acquiring) }
+
+    private func changed() { revisions.add(1, ordering: .acquiringAndReleasing) }
 
     /// - Throws: `PolicyError` when a stored policy does not parse.
     init(
@@ -35,9 +41,12 @@ final class KeyRing: Sendable {
         self.configuration = configuration
         self.rootKey = rootKey
         var keys: [String: ActiveKey] = [:]
+        let aliases = Dictionary(grouping: contents.aliases) { $0.value.keyID }
+            .mapValues { $0.map(\.key) }
         for stored in contents.keys {
             keys[stored.keyID] = try ActiveKey(
-                stored, configuration: configuration, rootKey: rootKey)
+                stored, aliases: aliases[stored.keyID] ?? [], configuration: configuration,
+                rootKey: rootKey)
         }
         var grants: [String: String] = [:]
         for key in contents.keys { for grant in key.grants { grants[grant.id] = key.keyID } }
@@ -114,7 +123,11 @@ final class KeyRing: Sendable {
     /// Puts a key in or replaces it.
     @discardableResult
     func put(_ stored: StoredKey) throws -> ActiveKey {
-        let key = try ActiveKey(stored, configuration: configuration, rootKey: rootKey)
+        let aliases = content.withLock { content in
+            content.aliases.compactMap { $0.value.keyID == stored.keyID ? $0.key : nil }
+        }
+        let key = try ActiveKey(
+            stored, aliases: aliases, configuration: configuration, rootKey: rootKey)
         content.withLock { content in
             if let old = content.keys.updateValue(key, forKey: stored.keyID),
                 old.stored.grants != stored.grants
@@ -123,6 +136,7 @@ final class KeyRing: Sendable {
             }
             for grant in stored.grants { content.grants[grant.id] = stored.keyID }
         }
+        changed()
         return key
     }
 
@@ -132,13 +146,23 @@ final class KeyRing: Sendable {
             content.aliases = content.aliases.filter { $0.value.keyID != keyID }
             content.grants = content.grants.filter { $0.value != keyID }
         }
+        changed()
     }
 
-    func putAlias(_ name: String, _ alias: KeyAlias) {
-        content.withLock { $0.aliases[name] = alias }
+    func putAlias(_ name: String, _ alias: KeyAlias) throws {
+        let old = content.withLock { $0.aliases.updateValue(alias, forKey: name) }
+        try renew(Set([alias.keyID] + (old.map { [$0.keyID] } ?? [])))
     }
 
-    func removeAlias(_ name: String) {
-        content.withLock { $0.aliases[name] = nil }
+    func removeAlias(_ name: String) throws {
+        let old = content.withLock { $0.aliases.removeValue(forKey: name) }
+        if let old { try renew([old.keyID]) }
+    }
+
+    /// Makes keys anew whose aliases have changed: policies may ask for them, so nothing that was
+    /// allowed before may be remembered.
+    private func renew(_ keyIDs: Set<String>) throws {
+        changed()
+        for keyID in keyIDs { if let key = self[keyID] { try put(key.stored) } }
     }
 }

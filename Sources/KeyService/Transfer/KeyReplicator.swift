@@ -2,6 +2,7 @@ import AccessPolicy
 import Contracts
 import Logging
 import RPC
+import ServiceKit
 
 /// The sending side of ReplicateKey.
 struct KeyReplicator: Sendable {
@@ -43,6 +44,7 @@ struct KeyReplicator: Sendable {
                 $0.description_p = request.description_p
                 $0.bypassPolicyLockoutSafetyCheck = request.bypassPolicyLockoutSafetyCheck
                 $0.tags = request.tags
+                $0.name(caller, context, in: configuration.region)
             }
             try await join(region, key.stored.keyID)
             var response = KeysReplicateKeyResponse()
@@ -100,7 +102,8 @@ struct KeyReplicator: Sendable {
         }
     }
 
-    /// Making the replica is asked of the caller's identity policies as if it were asked there.
+    /// Making the replica is asked of the caller's identity policies as if it were asked there, before
+    /// any material leaves this Region; the other Region then asks those that it knows.
     private func authorizeCreation(
         _ request: KeysReplicateKeyRequest, _ caller: Caller, _ key: ActiveKey
     ) throws {
@@ -125,6 +128,18 @@ struct KeyReplicator: Sendable {
         }
         synchronizer.markChanged(keyID)
         await synchronizer.synchronize()
+    }
+}
+
+extension KeysImportReplicaRequest {
+    /// Says who asks for the replica.
+    fileprivate mutating func name(_ asking: Caller, _ context: ServerContext, in region: String) {
+        if let text = context.delegatedPrincipalText(region: region) {
+            guard let principal = try? DelegatedCallers.principal(text) else { return }
+            caller = principal
+        } else if case .operator(let name) = context.peer, !asking.isService {
+            operatorName = name
+        }
     }
 }
 

@@ -61,12 +61,36 @@ struct KeyTransferHandler: KeysKeyTransferHandler {
         ) {
             try requireAbsent(offer.keyID)
             let stored = try opened(request, offer)
+            try authorizeCreation(stored, request)
             return .init(
                 resource: configuration.arn(keyID: stored.keyID, region: configuration.region),
                 response: ["keyId": stored.keyID]
             ) {
                 try administration.insert(stored)
             }
+        }
+    }
+
+    /// Whoever asked for the replica must be allowed to make keys here, as this Region knows them.
+    private func authorizeCreation(
+        _ stored: StoredKey, _ request: KeysImportReplicaRequest
+    ) throws {
+        guard !stored.isServiceManaged else { return }
+        let caller = try administration.callers.caller(asking: request)
+        var keys: PolicyContext.Layer = [
+            "kms:keyspec": [stored.spec.kmsName], "kms:keyusage": [stored.usage.kmsName],
+            "kms:keyorigin": [stored.origin.kmsName], "kms:multiregion": ["true"],
+            "kms:multiregionkeytype": ["REPLICA"],
+            "kms:bypasspolicylockoutsafetycheck": [
+                String(request.bypassPolicyLockoutSafetyCheck)
+            ],
+        ]
+        if !stored.tags.isEmpty { keys["aws:tagkeys"] = stored.tags.keys.sorted() }
+        for (name, value) in stored.tags { keys["aws:requesttag/\(name.lowercased())"] = [value] }
+        let resource = configuration.arn(keyID: "*", region: configuration.region)
+        for action in ["kms:CreateKey"] + (stored.tags.isEmpty ? [] : ["kms:TagResource"]) {
+            try administration.authorizer.authorizeIdentity(
+                caller, PolicyAction(action), resource: resource, keys: keys)
         }
     }
 

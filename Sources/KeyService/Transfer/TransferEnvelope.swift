@@ -51,14 +51,14 @@ struct TransferEnvelope {
         throws
     {
         let bytes: [UInt8] = try transferred.serializedBytes()
-        let sealed = try key.seal(bytes, authenticating: Self.associatedData(request))
+        let sealed = try key.seal(bytes, authenticating: try Self.associatedData(request))
         request.nonce = Data(sealed[..<AEADKey.nonceByteCount])
         request.wrapped = Data(sealed[AEADKey.nonceByteCount...])
     }
 
     func open(_ request: KeysImportReplicaRequest) throws -> KeysTransferredKey {
         let bytes = try key.open(
-            request.nonce + request.wrapped, authenticating: Self.associatedData(request))
+            request.nonce + request.wrapped, authenticating: try Self.associatedData(request))
         return try KeysTransferredKey(serializedBytes: bytes)
     }
 
@@ -66,12 +66,15 @@ struct TransferEnvelope {
         Array("portolan key transfer material/1/\(terms.keyID)/\(index)".utf8)
     }
 
-    private static func associatedData(_ request: KeysImportReplicaRequest) -> [UInt8] {
-        joined([
-            Array(request.transferID.utf8), Array(request.policy.utf8),
-            Array(request.description_p.utf8),
-            [request.bypassPolicyLockoutSafetyCheck ? 1 : 0],
-        ])
+    private static func associatedData(_ request: KeysImportReplicaRequest) throws -> [UInt8] {
+        let caller: [UInt8] = request.hasCaller ? try request.caller.serializedBytes() : []
+        return joined(
+            [
+                Array(request.transferID.utf8), Array(request.policy.utf8),
+                Array(request.description_p.utf8),
+                [request.bypassPolicyLockoutSafetyCheck ? 1 : 0], Array(request.operatorName.utf8),
+                caller,
+            ] + request.tags.flatMap { [Array($0.key.utf8), Array($0.value.utf8)] })
     }
 
     /// Each part after its length, so that no two lists of parts give the same bytes.

@@ -10,6 +10,8 @@ struct SettingsContent: Sendable {
     let isMultiRegion: Bool
     let encryption, encryptionTone: String
     let encryptionReason: String?
+    /// How far the sealing anew of records is; nil when there is nothing left to do.
+    let resealing: String?
     /// What is amiss with the key in other Regions.
     let keyWarnings: [String]
     let regionCount: String
@@ -22,7 +24,8 @@ struct SettingsContent: Sendable {
 
     init(
         _ snapshot: InstanceSnapshot, _ replication: CoordinatorGetReplicationStatusResponse?,
-        _ relatedKeys: [KeysGetRelatedKeysResponse.RelatedKey]
+        _ relatedKeys: [KeysGetRelatedKeysResponse.RelatedKey],
+        _ resealing: CoordinatorResealing?
     ) {
         let instance = snapshot.instance
         name = instance.name
@@ -55,6 +58,12 @@ struct SettingsContent: Sendable {
             default: ("Not set", "warn")
             }
         encryptionReason = key.statusReason.isEmpty ? nil : key.statusReason
+        self.resealing = resealing.flatMap { progress in
+            guard progress.dataKeys > 0 else { return nil }
+            let left = Display.count(progress.recordsLeft)
+            return progress.parts.allSatisfy(\.counted)
+                ? "\(left) of \(Display.count(progress.records)) records left" : "counting records"
+        }
         keyWarnings = relatedKeys.filter { $0.heardOfAtUs > 0 }.flatMap { related -> [String] in
             var warnings: [String] = []
             if related.keyState != .enabled, related.keyState != .updating {

@@ -23,10 +23,14 @@ struct SettingsPages: Sendable {
         // The page is useful without figures, so a coordinator that is slow only leaves them out.
         let replication = try? await coordinator.getReplicationStatus(
             .init(), options: CallOptions(timeout: .seconds(2)))
+        let encryption = try? await coordinator.getInstance(
+            .init(), options: CallOptions(timeout: .seconds(2))
+        ).instance.encryption
         return try gate.render(
             "settings", "Settings", section: .settings, visit,
             content: SettingsContent(
-                visit.instance, replication, await relatedKeys(visit.instance)))
+                visit.instance, replication, await relatedKeys(visit.instance),
+                encryption?.resealing))
     }
 
     /// The instance's key in the other Regions; none when it cannot be asked about.

@@ -26,6 +26,10 @@ final class ReplicatedRecordLog<State: RecordState>: RecordLog {
             // A record that cannot be read is left out; its key keeps its version.
             try? value.put(key: change.key, value: Data(bytes))
         }
+
+        func version(ofRecord key: String, in stream: String) -> UInt64? {
+            versions[stream]?[key]
+        }
     }
 
     private let replica: DomainReplica<Box>

@@ -28,6 +28,15 @@ package protocol DomainState: AnyObject, SendableMetatype {
     init()
     /// Takes over one change. Must not fail: what it cannot read it leaves out and counts.
     func apply(_ change: DomainChange)
+    /// Version of a live record's newest entry; nil for what it does not know. Quick.
+    func version(ofRecord key: String, in stream: String) -> UInt64?
+    /// The value of a record as its next version has it when nothing changes; nil when the state
+    /// cannot say. Differs from the present value only where the version is part of it.
+    func value(_ value: [UInt8], of key: String, as version: UInt64) -> [UInt8]?
+}
+
+extension DomainState {
+    package func value(_ value: [UInt8], of key: String, as version: UInt64) -> [UInt8]? { value }
 }
 
 /// Where a domain is written.

@@ -33,8 +33,16 @@ package struct ReplicaCore<State: DomainState> {
     package var generation: UInt64 = 0
     package var entriesApplied: UInt64 = 0
     package var entriesTotal: UInt64 = 0
+    /// By stream, what has to be applied before anything is read: entries whose data key is gone were
+    /// left out, and what replaced them stands before it.
+    package var opensAfter: [String: UInt64] = [:]
 
     package init() {}
+
+    /// Whether all that was left out has been replaced.
+    package var isWhole: Bool {
+        opensAfter.allSatisfy { stream, sequence in progress[stream]?.sequence ?? 0 >= sequence }
+    }
 
     package mutating func drop() {
         state = State()
@@ -43,6 +51,7 @@ package struct ReplicaCore<State: DomainState> {
         generation += 1
         entriesApplied = 0
         entriesTotal = 0
+        opensAfter = [:]
     }
 
     /// Applies whole commits of one stream; changes up to where it stands already are skipped.

@@ -12,10 +12,13 @@ package struct ReplicaSettings: Sendable {
     package let dataKeyHold: Duration
     /// Between two attempts to use a refused key.
     package let keyRetryDelay: Duration
+    /// How long a data key stays in the log after the last record that it sealed.
+    package let unusedDataKeyKeep: Duration
 
     package init(
         region: String, domains: [DomainBinding], context: EncryptionContext,
-        dataKeyHold: Duration, keyRetryDelay: Duration = .seconds(1)
+        dataKeyHold: Duration, keyRetryDelay: Duration = .seconds(1),
+        unusedDataKeyKeep: Duration = .seconds(86_400)
     ) {
         precondition(Set(domains.map(\.scope)).count == domains.count, "one domain per scope")
         self.region = region
@@ -23,6 +26,7 @@ package struct ReplicaSettings: Sendable {
         self.context = context
         self.dataKeyHold = dataKeyHold
         self.keyRetryDelay = keyRetryDelay
+        self.unusedDataKeyKeep = unusedDataKeyKeep
     }
 }
 

@@ -15,13 +15,16 @@ struct TailSession<State: DomainState>: Sendable {
     /// Follows until the stream ends. True when it had caught up.
     func run() async throws -> Bool {
         var hasCaughtUp = false
+        var isOpen = false
         for try await message in try await replica.clients.log.tail(request(follow: true)) {
             switch message.kind {
             case .start(let start): begin(start)
-            case .batch(let batch): try await take(batch)
+            case .batch(let batch):
+                try await take(batch)
+                if hasCaughtUp, !isOpen { isOpen = openIfWhole() }
             case .caughtUp:
                 hasCaughtUp = true
-                replica.change { $0.status = .open }
+                isOpen = openIfWhole()
             case .reset:
                 replica.drop(.loading(applied: 0, total: 0))
                 return false
@@ -29,6 +32,12 @@ struct TailSession<State: DomainState>: Sendable {
             }
         }
         return hasCaughtUp
+    }
+
+    private func openIfWhole() -> Bool {
+        let isWhole = replica.withCore { $0.isWhole }
+        if isWhole { replica.change { $0.status = .open } }
+        return isWhole
     }
 
     private func request(follow: Bool) -> CoordinatorTailRequest {
@@ -77,8 +86,10 @@ struct TailSession<State: DomainState>: Sendable {
         for entry in entries {
             do {
                 changes.append(try open(entry))
-            } catch SealError.unknownDataKey {
+            } catch SealError.unknownDataKey(let id) {
+                if isReplaced(entry, sealedWith: id) { continue }
                 try await findDataKeys()
+                if isReplaced(entry, sealedWith: id) { continue }
                 do {
                     changes.append(try open(entry))
                 } catch SealError.unknownDataKey(let id) {
@@ -108,6 +119,17 @@ struct TailSession<State: DomainState>: Sendable {
                 value: value))
     }
 
+    /// A data key is deleted when no live record needs it: what it sealed has been replaced by then.
+    private func isReplaced(_ entry: LogEntry, sealedWith id: String) -> Bool {
+        guard let deletion = replica.ring.deletion(id), entry.sequence < deletion else {
+            return false
+        }
+        replica.withCore { core in
+            core.opensAfter[entry.stream] = max(core.opensAfter[entry.stream] ?? 0, deletion)
+        }
+        return true
+    }
+
     private func closure(_ entry: LogEntry, _ problem: String) -> ReplicaClosure {
         ReplicaClosure(
             corrupt: entry.key, stream: entry.stream, sequence: entry.sequence, problem: problem)
@@ -115,7 +137,10 @@ struct TailSession<State: DomainState>: Sendable {
 
     private func takeDataKey(_ entry: LogEntry) async throws {
         let id = entry.dataKeyID
-        guard !entry.tombstone else { return replica.ring.remove(id) }
+        guard !entry.tombstone else {
+            replica.ring.markDeleted(id, at: entry.sequence)
+            return replica.ring.remove(id)
+        }
         do {
             try await open(dataKey: entry)
         } catch let closure as ReplicaClosure {
@@ -123,6 +148,9 @@ struct TailSession<State: DomainState>: Sendable {
             // key, perhaps by a key that this Region never had: the newest one counts.
             guard let newest = try await newestDataKeys()[id], newest.version > entry.version else {
                 throw closure
+            }
+            guard !newest.tombstone else {
+                return replica.ring.markDeleted(id, at: newest.sequence)
             }
             try await open(dataKey: newest)
         }
@@ -132,6 +160,12 @@ struct TailSession<State: DomainState>: Sendable {
         guard let record = try? StateDataKeyRecord(serializedBytes: entry.value),
             record.dataKeyID == entry.dataKeyID
         else { throw closure(entry, "is no data key record") }
+        // Only what is said about the key has changed: nothing to ask the keys service.
+        if let held = replica.ring.held(record.dataKeyID),
+            held.record.ciphertextBlob == record.ciphertextBlob
+        {
+            return replica.ring.update(record, version: entry.version)
+        }
         let start = ContinuousClock.now
         do {
             let key = try await replica.wrapper.open(record, for: snapshot)
@@ -149,11 +183,15 @@ struct TailSession<State: DomainState>: Sendable {
     /// records that it sealed.
     private func findDataKeys() async throws {
         for (id, entry) in try await newestDataKeys() where !replica.ring.holds(id) {
-            try await open(dataKey: entry)
+            if entry.tombstone {
+                replica.ring.markDeleted(id, at: entry.sequence)
+            } else {
+                try await open(dataKey: entry)
+            }
         }
     }
 
-    /// The newest record of every data key, from another reading of the log.
+    /// The newest record of every data key, or its tombstone, from another reading of the log.
     private func newestDataKeys() async throws -> [String: LogEntry] {
         var newest: [String: LogEntry] = [:]
         for try await message in try await replica.clients.log.tail(
@@ -161,7 +199,7 @@ struct TailSession<State: DomainState>: Sendable {
         {
             guard case .batch(let batch) = message.kind else { continue }
             for entry in batch.entries where entry.isDataKey {
-                newest[entry.dataKeyID] = entry.tombstone ? nil : entry
+                newest[entry.dataKeyID] = entry
             }
         }
         return newest

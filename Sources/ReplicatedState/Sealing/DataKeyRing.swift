@@ -35,6 +35,9 @@ struct HeldDataKey: Sendable {
 /// The data keys of a replica, each held for a bounded time after the keys service opened it.
 final class DataKeyRing: Sendable {
     private let held = Mutex<[String: HeldDataKey]>([:])
+    /// Data keys that have been deleted and could not be opened any more, with the place in their
+    /// stream where they were: what they sealed before it has been replaced.
+    private let deleted = Mutex<[String: UInt64]>([:])
     private let hold: Duration
 
     init(hold: Duration) { self.hold = hold }
@@ -44,13 +47,23 @@ final class DataKeyRing: Sendable {
     /// Version of the record that a key was opened from; nil when it is not held.
     func version(_ id: String) -> UInt64? { held.withLock { $0[id]?.version } }
 
+    func held(_ id: String) -> HeldDataKey? { held.withLock { $0[id] } }
+
+    func markDeleted(_ id: String, at sequence: UInt64) { deleted.withLock { $0[id] = sequence } }
+
+    /// Where a data key was deleted; nil for one that was not, or that is not known to be.
+    func deletion(_ id: String) -> UInt64? { deleted.withLock { $0[id] } }
+
     func holds(_ id: String) -> Bool { held.withLock { $0[id] != nil } }
 
     func insert(_ key: HeldDataKey) { held.withLock { $0[key.record.dataKeyID] = key } }
 
     func remove(_ id: String) { held.withLock { _ = $0.removeValue(forKey: id) } }
 
-    func removeAll() { held.withLock { $0.removeAll() } }
+    func removeAll() {
+        held.withLock { $0.removeAll() }
+        deleted.withLock { $0.removeAll() }
+    }
 
     /// The newest active key of a stream's domain.
     func active(stream: String, domain: String) -> HeldDataKey? {

@@ -46,6 +46,7 @@ struct DataKeyWrapper: Sendable {
         record.ciphertextBlob = answer.ciphertextBlob
         record.createdAtUs = Timestamp.nowMicroseconds
         record.active = true
+        record.generation = snapshot.instance.encryption.dataKeyGeneration
         return (record, try await open(record, for: snapshot))
     }
 

@@ -104,7 +104,7 @@ struct BatchWriter<State: DomainState>: Sendable {
         _ snapshot: InstanceSnapshot
     ) async throws -> (held: HeldDataKey, isNew: Bool) {
         if let held = replica.ring.active(stream: writer.stream, domain: writer.domain.name),
-            !held.isWorn
+            !held.isOver(snapshot)
         {
             return (held, false)
         }
@@ -126,7 +126,7 @@ struct BatchWriter<State: DomainState>: Sendable {
     ) async throws {
         var changes = batch.changes
         let needsKey = changes.contains { if case .sealed = $0.content { true } else { false } }
-        let retired = dataKey.isNew && needsKey ? retiredDataKeys() : []
+        let retired = dataKey.isNew && needsKey ? retiredDataKeys(besides: changes) : []
         if dataKey.isNew, needsKey {
             changes = try ([dataKey.held] + retired).map { try $0.change() } + changes
         }
@@ -140,17 +140,18 @@ struct BatchWriter<State: DomainState>: Sendable {
         let answer = try await send(request)
         if dataKey.isNew, needsKey {
             replica.ring.insert(dataKey.held)
-            for held in retired { replica.ring.update(held.record, version: held.version) }
         }
+        replica.ring.take(changes)
         let position = changes.isEmpty ? standing() : answer.position
         if !changes.isEmpty { applyOwn(changes, answer, moment) }
         for item in batch.items { item.finish(.success(position)) }
     }
 
-    /// The data keys that a new one takes over from.
-    private func retiredDataKeys() -> [HeldDataKey] {
-        replica.ring.all(stream: writer.stream, domain: writer.domain.name)
-            .filter(\.record.active)
+    /// The data keys that a new one takes over from, but for those that are changed already.
+    private func retiredDataKeys(besides changes: [RecordChange]) -> [HeldDataKey] {
+        let changed = Set(changes.lazy.map(\.key).filter { $0.hasPrefix(HeldDataKey.keyPrefix) })
+        return replica.ring.all(stream: writer.stream, domain: writer.domain.name)
+            .filter { $0.record.active && !changed.contains($0.logKey) }
             .map { held in
                 var held = held
                 held.record.active = false

@@ -43,18 +43,10 @@ struct DataKeyRewrapper<State: DomainState>: Sendable {
         for held in stale {
             let record = try await replica.wrapper.rewrap(held.record, for: snapshot)
             guard KeyName.areSame(record.kmsKeyArn, target) else { return }
-            try await append(record, over: held)
+            try await writer.update(dataKey: record.dataKeyID) {
+                $0.ciphertextBlob = record.ciphertextBlob
+                $0.kmsKeyArn = record.kmsKeyArn
+            }
         }
-    }
-
-    private func append(_ record: StateDataKeyRecord, over held: HeldDataKey) async throws {
-        var rewrapped = held
-        rewrapped.record = record
-        rewrapped.version += 1
-        let change = try rewrapped.change()
-        _ = try await writer.submit(until: .after(.seconds(10))) { _ in
-            DomainWrite((), changes: [change])
-        }
-        replica.ring.update(record, version: rewrapped.version)
     }
 }

@@ -22,12 +22,16 @@ package final class DomainWriter<State: DomainState>: Sendable {
     let domain: DomainBinding
     private let queue = Mutex(Queue())
     private let arrived = Signal()
+    private let requestCount = Atomic<UInt64>(0)
 
     package init(_ replica: DomainReplica<State>, domain: DomainBinding) {
         precondition(replica.settings.domains.contains(domain))
         self.replica = replica
         self.domain = domain
     }
+
+    /// Writes that callers have asked for so far.
+    var requests: UInt64 { requestCount.load(ordering: .relaxed) }
 
     /// The stream this Region writes the domain to.
     var stream: String { domain.scope.stream(of: replica.settings.region) }
@@ -37,12 +41,14 @@ package final class DomainWriter<State: DomainState>: Sendable {
     /// `plan` may run several times, under the replica's lock: it must be quick and without effects.
     /// What it throws is this request's answer.
     ///
+    /// - Parameter inBackground: nobody waits for it; work of this kind gives way to others.
     /// Throws: the replica's status error, the coordinator's errors (NOT_PRIMARY with its metadata),
     /// RESOURCE_EXHAUSTED WRITE_QUEUE_FULL, DEADLINE_EXCEEDED.
     package func submit<Answer: Sendable>(
-        until deadline: Deadline,
+        until deadline: Deadline, inBackground: Bool = false,
         _ plan: @escaping @Sendable (State) throws -> DomainWrite<Answer>
     ) async throws -> Written<Answer> {
+        if !inBackground { requestCount.add(1, ordering: .relaxed) }
         let box = AnswerBox<Answer>()
         let position = try await withCheckedThrowingContinuation { continuation in
             let item = PendingWrite<State>(deadline: deadline, continuation: continuation) {
@@ -66,6 +72,7 @@ package final class DomainWriter<State: DomainState>: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.writeBatches() }
             group.addTask { try await DataKeyRewrapper(writer: self).run() }
+            group.addTask { try await Resealer(writer: self).run() }
             defer { group.cancelAll() }
             try await group.next()
         }

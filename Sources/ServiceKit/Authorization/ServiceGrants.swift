@@ -96,7 +96,7 @@ extension ServiceRules {
             Grant(
                 [
                     I.addRegion, I.removeRegion, I.cancelRegion, I.promoteRegion, I.updateInstance,
-                    I.putIdentityProvider,
+                    I.putIdentityProvider, I.rotateDataKeys,
                 ],
                 local(.portal) + [administrator]),
             Grant([I.createInstance, I.reapplySettings], [administrator]),

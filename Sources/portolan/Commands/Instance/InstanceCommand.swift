@@ -6,7 +6,9 @@ import Foundation
 struct InstanceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "instance", abstract: "Make and change the instance.",
-        subcommands: [Create.self, Show.self, Update.self, SetIdP.self, Metadata.self])
+        subcommands: [
+            Create.self, Show.self, Update.self, RotateDataKeys.self, SetIdP.self, Metadata.self,
+        ])
 
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case organization, account
@@ -45,6 +47,7 @@ struct InstanceCommand: AsyncParsableCommand {
         facts.add("Primary Region", instance.primaryRegion)
         facts.add("Regions", answer.regions.map(\.name).joined(separator: ", "))
         facts.add("Encryption key", encryption(instance.encryption))
+        if let progress = resealing(instance.encryption) { facts.add("Sealing anew", progress) }
         facts.add("Session duration", "\(instance.sessionDurationSeconds) s")
         facts.add("Administrators", instance.administratorGroupID)
         facts.add("Created", Format.time(instance.createdAtUs))

@@ -20,6 +20,9 @@ struct StatusCommand: AsyncParsableCommand {
             facts.add("Instance", instance.instance.instanceArn)
             facts.add("Name", instance.instance.name)
             facts.add("Primary", "\(instance.instance.primaryRegion) (epoch \(status.epoch))")
+            if let progress = InstanceCommand.resealing(instance.instance.encryption) {
+                facts.add("Sealing anew", progress)
+            }
             facts.add("Asked", status.region)
             Console.print(facts.render() + "\n")
             Console.print(Self.table(instance, status).render(.output))

@@ -297,7 +297,68 @@ public nonisolated struct CoordinatorEncryption: Sendable {
 
   public var dataKeysDone: UInt32 = 0
 
+  /// Counts up with every completed change of the KMS key and with every RotateDataKeys. Data keys of
+  /// an earlier generation are replaced, and what they sealed is sealed anew.
+  public var dataKeyGeneration: UInt32 = 0
+
+  /// What is sealed under data keys of an earlier generation. Only in answers.
+  public var resealing: CoordinatorResealing {
+    get {_resealing ?? CoordinatorResealing()}
+    set {_resealing = newValue}
+  }
+  /// Returns true if `resealing` has been explicitly set.
+  public var hasResealing: Bool {self._resealing != nil}
+  /// Clears the value of `resealing`. Subsequent reads from it will return its default value.
+  public mutating func clearResealing() {self._resealing = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _resealing: CoordinatorResealing? = nil
+}
+
+/// How far the sealing anew of existing records has come. Readers are not affected by it.
+public nonisolated struct CoordinatorResealing: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Data keys of an earlier generation that seal records.
+  public var dataKeys: UInt32 = 0
+
+  /// Records that these sealed when they were last counted, and how many of them are left.
+  public var records: UInt64 = 0
+
+  public var recordsLeft: UInt64 = 0
+
+  /// By stream and domain.
+  public var parts: [CoordinatorResealing.Part] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated struct Part: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var stream: String = String()
+
+    public var domain: String = String()
+
+    public var dataKeys: UInt32 = 0
+
+    /// 0 until they have been counted.
+    public var records: UInt64 = 0
+
+    public var recordsLeft: UInt64 = 0
+
+    public var counted: Bool = false
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+  }
 
   public init() {}
 }
@@ -593,6 +654,47 @@ public nonisolated struct CoordinatorUpdateInstanceRequest: Sendable {
 }
 
 public nonisolated struct CoordinatorUpdateInstanceResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var instance: CoordinatorInstance {
+    get {_instance ?? CoordinatorInstance()}
+    set {_instance = newValue}
+  }
+  /// Returns true if `instance` has been explicitly set.
+  public var hasInstance: Bool {self._instance != nil}
+  /// Clears the value of `instance`. Subsequent reads from it will return its default value.
+  public mutating func clearInstance() {self._instance = nil}
+
+  public var position: LogPosition {
+    get {_position ?? LogPosition()}
+    set {_position = newValue}
+  }
+  /// Returns true if `position` has been explicitly set.
+  public var hasPosition: Bool {self._position != nil}
+  /// Clears the value of `position`. Subsequent reads from it will return its default value.
+  public mutating func clearPosition() {self._position = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _instance: CoordinatorInstance? = nil
+  fileprivate var _position: LogPosition? = nil
+}
+
+public nonisolated struct CoordinatorRotateDataKeysRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct CoordinatorRotateDataKeysResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -1431,7 +1533,7 @@ nonisolated extension CoordinatorInstance: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Encryption"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}kms_key_arn\0\u{3}multi_region\0\u{1}status\0\u{3}status_reason\0\u{3}data_keys\0\u{3}data_keys_done\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}kms_key_arn\0\u{3}multi_region\0\u{1}status\0\u{3}status_reason\0\u{3}data_keys\0\u{3}data_keys_done\0\u{3}data_key_generation\0\u{1}resealing\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1445,12 +1547,18 @@ nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobu
       case 4: try { try decoder.decodeSingularStringField(value: &self.statusReason) }()
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeys) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeysDone) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeyGeneration) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._resealing) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.kmsKeyArn.isEmpty {
       try visitor.visitSingularStringField(value: self.kmsKeyArn, fieldNumber: 1)
     }
@@ -1469,6 +1577,12 @@ nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobu
     if self.dataKeysDone != 0 {
       try visitor.visitSingularUInt32Field(value: self.dataKeysDone, fieldNumber: 6)
     }
+    if self.dataKeyGeneration != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dataKeyGeneration, fieldNumber: 7)
+    }
+    try { if let v = self._resealing {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1479,6 +1593,108 @@ nonisolated extension CoordinatorEncryption: SwiftProtobuf.Message, SwiftProtobu
     if lhs.statusReason != rhs.statusReason {return false}
     if lhs.dataKeys != rhs.dataKeys {return false}
     if lhs.dataKeysDone != rhs.dataKeysDone {return false}
+    if lhs.dataKeyGeneration != rhs.dataKeyGeneration {return false}
+    if lhs._resealing != rhs._resealing {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorResealing: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Resealing"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}data_keys\0\u{1}records\0\u{3}records_left\0\u{1}parts\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeys) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.records) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.recordsLeft) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.parts) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.dataKeys != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dataKeys, fieldNumber: 1)
+    }
+    if self.records != 0 {
+      try visitor.visitSingularUInt64Field(value: self.records, fieldNumber: 2)
+    }
+    if self.recordsLeft != 0 {
+      try visitor.visitSingularUInt64Field(value: self.recordsLeft, fieldNumber: 3)
+    }
+    if !self.parts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.parts, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorResealing, rhs: CoordinatorResealing) -> Bool {
+    if lhs.dataKeys != rhs.dataKeys {return false}
+    if lhs.records != rhs.records {return false}
+    if lhs.recordsLeft != rhs.recordsLeft {return false}
+    if lhs.parts != rhs.parts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorResealing.Part: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = CoordinatorResealing.protoMessageName + ".Part"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}domain\0\u{3}data_keys\0\u{1}records\0\u{3}records_left\0\u{1}counted\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.stream) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.domain) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.dataKeys) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.records) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.recordsLeft) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.counted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.stream.isEmpty {
+      try visitor.visitSingularStringField(value: self.stream, fieldNumber: 1)
+    }
+    if !self.domain.isEmpty {
+      try visitor.visitSingularStringField(value: self.domain, fieldNumber: 2)
+    }
+    if self.dataKeys != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dataKeys, fieldNumber: 3)
+    }
+    if self.records != 0 {
+      try visitor.visitSingularUInt64Field(value: self.records, fieldNumber: 4)
+    }
+    if self.recordsLeft != 0 {
+      try visitor.visitSingularUInt64Field(value: self.recordsLeft, fieldNumber: 5)
+    }
+    if self.counted != false {
+      try visitor.visitSingularBoolField(value: self.counted, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorResealing.Part, rhs: CoordinatorResealing.Part) -> Bool {
+    if lhs.stream != rhs.stream {return false}
+    if lhs.domain != rhs.domain {return false}
+    if lhs.dataKeys != rhs.dataKeys {return false}
+    if lhs.records != rhs.records {return false}
+    if lhs.recordsLeft != rhs.recordsLeft {return false}
+    if lhs.counted != rhs.counted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1981,6 +2197,64 @@ nonisolated extension CoordinatorUpdateInstanceResponse: SwiftProtobuf.Message, 
   }
 
   public static func ==(lhs: CoordinatorUpdateInstanceResponse, rhs: CoordinatorUpdateInstanceResponse) -> Bool {
+    if lhs._instance != rhs._instance {return false}
+    if lhs._position != rhs._position {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorRotateDataKeysRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RotateDataKeysRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorRotateDataKeysRequest, rhs: CoordinatorRotateDataKeysRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension CoordinatorRotateDataKeysResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RotateDataKeysResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{1}position\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._instance) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._position) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._instance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._position {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: CoordinatorRotateDataKeysResponse, rhs: CoordinatorRotateDataKeysResponse) -> Bool {
     if lhs._instance != rhs._instance {return false}
     if lhs._position != rhs._position {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}

@@ -13,6 +13,8 @@ public enum CoordinatorInstanceAdministrationMethods {
         service: service, name: "WatchInstance", kind: .serverStreaming, isIdempotent: false)
     public static let updateInstance = MethodDescriptor(
         service: service, name: "UpdateInstance", kind: .unary, isIdempotent: false)
+    public static let rotateDataKeys = MethodDescriptor(
+        service: service, name: "RotateDataKeys", kind: .unary, isIdempotent: false)
     public static let putIdentityProvider = MethodDescriptor(
         service: service, name: "PutIdentityProvider", kind: .unary, isIdempotent: false)
     public static let addRegion = MethodDescriptor(
@@ -37,13 +39,14 @@ public enum CoordinatorInstanceAdministrationMethods {
         service: service, name: "GetReplicationStatus", kind: .unary, isIdempotent: true)
     public static let verifyRegions = MethodDescriptor(
         service: service, name: "VerifyRegions", kind: .unary, isIdempotent: true)
-    public static let all = [createInstance, getInstance, watchInstance, updateInstance, putIdentityProvider, addRegion, removeRegion, cancelRegion, promoteRegion, listUnreplicated, reapplySettings, describeRegion, listRegions, listAvailableRegions, getReplicationStatus, verifyRegions]
+    public static let all = [createInstance, getInstance, watchInstance, updateInstance, rotateDataKeys, putIdentityProvider, addRegion, removeRegion, cancelRegion, promoteRegion, listUnreplicated, reapplySettings, describeRegion, listRegions, listAvailableRegions, getReplicationStatus, verifyRegions]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(createInstance, CoordinatorCreateInstanceRequest.self, CoordinatorCreateInstanceResponse.self),
         TypedMethod(getInstance, CoordinatorGetInstanceRequest.self, CoordinatorGetInstanceResponse.self),
         TypedMethod(watchInstance, CoordinatorWatchInstanceRequest.self, CoordinatorGetInstanceResponse.self),
         TypedMethod(updateInstance, CoordinatorUpdateInstanceRequest.self, CoordinatorUpdateInstanceResponse.self),
+        TypedMethod(rotateDataKeys, CoordinatorRotateDataKeysRequest.self, CoordinatorRotateDataKeysResponse.self),
         TypedMethod(putIdentityProvider, CoordinatorPutIdentityProviderRequest.self, CoordinatorPutIdentityProviderResponse.self),
         TypedMethod(addRegion, CoordinatorAddRegionRequest.self, CoordinatorAddRegionResponse.self),
         TypedMethod(removeRegion, CoordinatorRemoveRegionRequest.self, CoordinatorRemoveRegionResponse.self),
@@ -76,6 +79,11 @@ public protocol CoordinatorInstanceAdministrationHandler: Sendable {
     func updateInstance(
         _ request: CoordinatorUpdateInstanceRequest, context: ServerContext
     ) async throws -> CoordinatorUpdateInstanceResponse
+    /// Replaces all data keys of the instance: new records are sealed under new ones at once, existing
+    /// records anew in the background. ABORTED WORKFLOW_IN_PROGRESS while the KMS key is being changed.
+    func rotateDataKeys(
+        _ request: CoordinatorRotateDataKeysRequest, context: ServerContext
+    ) async throws -> CoordinatorRotateDataKeysResponse
     /// The external SAML identity provider, replacing the one before.
     func putIdentityProvider(
         _ request: CoordinatorPutIdentityProviderRequest, context: ServerContext
@@ -161,6 +169,13 @@ extension CoordinatorInstanceAdministrationHandler {
                 let request = try MessageCoding.decode(CoordinatorUpdateInstanceRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.updateInstance(request, context: context))
+            })
+        table.register(
+            CoordinatorInstanceAdministrationMethods.rotateDataKeys,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(CoordinatorRotateDataKeysRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.rotateDataKeys(request, context: context))
             })
         table.register(
             CoordinatorInstanceAdministrationMethods.putIdentityProvider,
@@ -291,6 +306,17 @@ public struct CoordinatorInstanceAdministrationClient: Sendable {
         let answer = try await channel.unary(
             CoordinatorInstanceAdministrationMethods.updateInstance, request: payload, options: options)
         return try MessageCoding.decode(CoordinatorUpdateInstanceResponse.self, from: answer)
+    }
+
+    /// Replaces all data keys of the instance: new records are sealed under new ones at once, existing
+    /// records anew in the background. ABORTED WORKFLOW_IN_PROGRESS while the KMS key is being changed.
+    public func rotateDataKeys(
+        _ request: CoordinatorRotateDataKeysRequest, options: CallOptions = .standard
+    ) async throws -> CoordinatorRotateDataKeysResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            CoordinatorInstanceAdministrationMethods.rotateDataKeys, request: payload, options: options)
+        return try MessageCoding.decode(CoordinatorRotateDataKeysResponse.self, from: answer)
     }
 
     /// The external SAML identity provider, replacing the one before.

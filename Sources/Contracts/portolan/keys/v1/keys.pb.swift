@@ -2583,32 +2583,74 @@ public nonisolated struct KeysOfferTransferResponse: Sendable {
   public init() {}
 }
 
-public nonisolated struct KeysImportReplicaRequest: Sendable {
+public nonisolated struct KeysImportReplicaRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var transferID: String = String()
+  public var transferID: String {
+    get {_storage._transferID}
+    set {_uniqueStorage()._transferID = newValue}
+  }
 
-  public var senderPublicKey: Data = Data()
+  public var senderPublicKey: Data {
+    get {_storage._senderPublicKey}
+    set {_uniqueStorage()._senderPublicKey = newValue}
+  }
 
   /// AES-256-GCM over TransferredKey; key by HKDF-SHA-256 over both public keys and the transfer ID.
-  public var nonce: Data = Data()
+  public var nonce: Data {
+    get {_storage._nonce}
+    set {_uniqueStorage()._nonce = newValue}
+  }
 
-  public var wrapped: Data = Data()
+  public var wrapped: Data {
+    get {_storage._wrapped}
+    set {_uniqueStorage()._wrapped = newValue}
+  }
 
   /// The replica's own properties; not secret.
-  public var policy: String = String()
+  public var policy: String {
+    get {_storage._policy}
+    set {_uniqueStorage()._policy = newValue}
+  }
 
-  public var description_p: String = String()
+  public var description_p: String {
+    get {_storage._description_p}
+    set {_uniqueStorage()._description_p = newValue}
+  }
 
-  public var bypassPolicyLockoutSafetyCheck: Bool = false
+  public var bypassPolicyLockoutSafetyCheck: Bool {
+    get {_storage._bypassPolicyLockoutSafetyCheck}
+    set {_uniqueStorage()._bypassPolicyLockoutSafetyCheck = newValue}
+  }
 
-  public var tags: [KeysTag] = []
+  public var tags: [KeysTag] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  /// Who asked for the replica: an operator by name, whose roles the receiver knows, or the principal
+  /// that the portal named. Neither for an update and for keys of the system.
+  public var operatorName: String {
+    get {_storage._operatorName}
+    set {_uniqueStorage()._operatorName = newValue}
+  }
+
+  public var caller: KeysDelegatedPrincipal {
+    get {_storage._caller ?? KeysDelegatedPrincipal()}
+    set {_uniqueStorage()._caller = newValue}
+  }
+  /// Returns true if `caller` has been explicitly set.
+  public var hasCaller: Bool {_storage._caller != nil}
+  /// Clears the value of `caller`. Subsequent reads from it will return its default value.
+  public mutating func clearCaller() {_uniqueStorage()._caller = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct KeysImportReplicaResponse: Sendable {
@@ -7267,64 +7309,132 @@ nonisolated extension KeysOfferTransferResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension KeysImportReplicaRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ImportReplicaRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}transfer_id\0\u{3}sender_public_key\0\u{1}nonce\0\u{1}wrapped\0\u{1}policy\0\u{1}description\0\u{3}bypass_policy_lockout_safety_check\0\u{1}tags\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}transfer_id\0\u{3}sender_public_key\0\u{1}nonce\0\u{1}wrapped\0\u{1}policy\0\u{1}description\0\u{3}bypass_policy_lockout_safety_check\0\u{1}tags\0\u{3}operator_name\0\u{1}caller\0")
+
+  fileprivate class _StorageClass {
+    var _transferID: String = String()
+    var _senderPublicKey: Data = Data()
+    var _nonce: Data = Data()
+    var _wrapped: Data = Data()
+    var _policy: String = String()
+    var _description_p: String = String()
+    var _bypassPolicyLockoutSafetyCheck: Bool = false
+    var _tags: [KeysTag] = []
+    var _operatorName: String = String()
+    var _caller: KeysDelegatedPrincipal? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _transferID = source._transferID
+      _senderPublicKey = source._senderPublicKey
+      _nonce = source._nonce
+      _wrapped = source._wrapped
+      _policy = source._policy
+      _description_p = source._description_p
+      _bypassPolicyLockoutSafetyCheck = source._bypassPolicyLockoutSafetyCheck
+      _tags = source._tags
+      _operatorName = source._operatorName
+      _caller = source._caller
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.transferID) }()
-      case 2: try { try decoder.decodeSingularBytesField(value: &self.senderPublicKey) }()
-      case 3: try { try decoder.decodeSingularBytesField(value: &self.nonce) }()
-      case 4: try { try decoder.decodeSingularBytesField(value: &self.wrapped) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.policy) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
-      case 7: try { try decoder.decodeSingularBoolField(value: &self.bypassPolicyLockoutSafetyCheck) }()
-      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._transferID) }()
+        case 2: try { try decoder.decodeSingularBytesField(value: &_storage._senderPublicKey) }()
+        case 3: try { try decoder.decodeSingularBytesField(value: &_storage._nonce) }()
+        case 4: try { try decoder.decodeSingularBytesField(value: &_storage._wrapped) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._policy) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._description_p) }()
+        case 7: try { try decoder.decodeSingularBoolField(value: &_storage._bypassPolicyLockoutSafetyCheck) }()
+        case 8: try { try decoder.decodeRepeatedMessageField(value: &_storage._tags) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._operatorName) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._caller) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.transferID.isEmpty {
-      try visitor.visitSingularStringField(value: self.transferID, fieldNumber: 1)
-    }
-    if !self.senderPublicKey.isEmpty {
-      try visitor.visitSingularBytesField(value: self.senderPublicKey, fieldNumber: 2)
-    }
-    if !self.nonce.isEmpty {
-      try visitor.visitSingularBytesField(value: self.nonce, fieldNumber: 3)
-    }
-    if !self.wrapped.isEmpty {
-      try visitor.visitSingularBytesField(value: self.wrapped, fieldNumber: 4)
-    }
-    if !self.policy.isEmpty {
-      try visitor.visitSingularStringField(value: self.policy, fieldNumber: 5)
-    }
-    if !self.description_p.isEmpty {
-      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 6)
-    }
-    if self.bypassPolicyLockoutSafetyCheck != false {
-      try visitor.visitSingularBoolField(value: self.bypassPolicyLockoutSafetyCheck, fieldNumber: 7)
-    }
-    if !self.tags.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.tags, fieldNumber: 8)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._transferID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._transferID, fieldNumber: 1)
+      }
+      if !_storage._senderPublicKey.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._senderPublicKey, fieldNumber: 2)
+      }
+      if !_storage._nonce.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._nonce, fieldNumber: 3)
+      }
+      if !_storage._wrapped.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._wrapped, fieldNumber: 4)
+      }
+      if !_storage._policy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._policy, fieldNumber: 5)
+      }
+      if !_storage._description_p.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._description_p, fieldNumber: 6)
+      }
+      if _storage._bypassPolicyLockoutSafetyCheck != false {
+        try visitor.visitSingularBoolField(value: _storage._bypassPolicyLockoutSafetyCheck, fieldNumber: 7)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tags, fieldNumber: 8)
+      }
+      if !_storage._operatorName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._operatorName, fieldNumber: 9)
+      }
+      try { if let v = _storage._caller {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: KeysImportReplicaRequest, rhs: KeysImportReplicaRequest) -> Bool {
-    if lhs.transferID != rhs.transferID {return false}
-    if lhs.senderPublicKey != rhs.senderPublicKey {return false}
-    if lhs.nonce != rhs.nonce {return false}
-    if lhs.wrapped != rhs.wrapped {return false}
-    if lhs.policy != rhs.policy {return false}
-    if lhs.description_p != rhs.description_p {return false}
-    if lhs.bypassPolicyLockoutSafetyCheck != rhs.bypassPolicyLockoutSafetyCheck {return false}
-    if lhs.tags != rhs.tags {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._transferID != rhs_storage._transferID {return false}
+        if _storage._senderPublicKey != rhs_storage._senderPublicKey {return false}
+        if _storage._nonce != rhs_storage._nonce {return false}
+        if _storage._wrapped != rhs_storage._wrapped {return false}
+        if _storage._policy != rhs_storage._policy {return false}
+        if _storage._description_p != rhs_storage._description_p {return false}
+        if _storage._bypassPolicyLockoutSafetyCheck != rhs_storage._bypassPolicyLockoutSafetyCheck {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        if _storage._operatorName != rhs_storage._operatorName {return false}
+        if _storage._caller != rhs_storage._caller {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

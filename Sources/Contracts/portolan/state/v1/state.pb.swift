@@ -167,8 +167,21 @@ public nonisolated struct StateDataKeyRecord: Sendable {
 
   public var createdAtUs: Int64 = 0
 
-  /// Whether new records are sealed with it.
+  /// Whether new records are sealed with it. Once false, always false.
   public var active: Bool = false
+
+  /// The instance's data_key_generation when the key was made.
+  public var generation: UInt32 = 0
+
+  /// Of a key of an earlier generation: the live records that it sealed when they were last counted,
+  /// and how many of them are left. Both 0 until they have been counted.
+  public var records: UInt64 = 0
+
+  public var recordsLeft: UInt64 = 0
+
+  /// Since when no live record needs the key, microseconds since 1970; 0 while one does. Some time
+  /// later the key is deleted.
+  public var unusedSinceUs: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -330,7 +343,7 @@ nonisolated extension StateReapplyOutcome.Result: SwiftProtobuf._ProtoNameProvid
 
 nonisolated extension StateDataKeyRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DataKeyRecord"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}data_key_id\0\u{3}kms_key_arn\0\u{3}ciphertext_blob\0\u{3}created_at_us\0\u{1}active\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}data_key_id\0\u{3}kms_key_arn\0\u{3}ciphertext_blob\0\u{3}created_at_us\0\u{1}active\0\u{1}generation\0\u{1}records\0\u{3}records_left\0\u{3}unused_since_us\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -343,6 +356,10 @@ nonisolated extension StateDataKeyRecord: SwiftProtobuf.Message, SwiftProtobuf._
       case 3: try { try decoder.decodeSingularBytesField(value: &self.ciphertextBlob) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.createdAtUs) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.active) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.generation) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.records) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.recordsLeft) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.unusedSinceUs) }()
       default: break
       }
     }
@@ -364,6 +381,18 @@ nonisolated extension StateDataKeyRecord: SwiftProtobuf.Message, SwiftProtobuf._
     if self.active != false {
       try visitor.visitSingularBoolField(value: self.active, fieldNumber: 5)
     }
+    if self.generation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.generation, fieldNumber: 6)
+    }
+    if self.records != 0 {
+      try visitor.visitSingularUInt64Field(value: self.records, fieldNumber: 7)
+    }
+    if self.recordsLeft != 0 {
+      try visitor.visitSingularUInt64Field(value: self.recordsLeft, fieldNumber: 8)
+    }
+    if self.unusedSinceUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.unusedSinceUs, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -373,6 +402,10 @@ nonisolated extension StateDataKeyRecord: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.ciphertextBlob != rhs.ciphertextBlob {return false}
     if lhs.createdAtUs != rhs.createdAtUs {return false}
     if lhs.active != rhs.active {return false}
+    if lhs.generation != rhs.generation {return false}
+    if lhs.records != rhs.records {return false}
+    if lhs.recordsLeft != rhs.recordsLeft {return false}
+    if lhs.unusedSinceUs != rhs.unusedSinceUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

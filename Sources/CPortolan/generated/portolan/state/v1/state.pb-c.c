@@ -478,7 +478,7 @@ const ProtobufCMessageDescriptor portolan__state__v1__reapply_outcome__descripto
   (ProtobufCMessageInit) portolan__state__v1__reapply_outcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor portolan__state__v1__data_key_record__field_descriptors[5] =
+static const ProtobufCFieldDescriptor portolan__state__v1__data_key_record__field_descriptors[9] =
 {
   {
     "data_key_id",
@@ -540,18 +540,70 @@ static const ProtobufCFieldDescriptor portolan__state__v1__data_key_record__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "generation",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__DataKeyRecord, generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "records",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__DataKeyRecord, records),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "records_left",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__DataKeyRecord, records_left),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unused_since_us",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__DataKeyRecord, unused_since_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned portolan__state__v1__data_key_record__field_indices_by_name[] = {
   4,   /* field[4] = active */
   2,   /* field[2] = ciphertext_blob */
   3,   /* field[3] = created_at_us */
   0,   /* field[0] = data_key_id */
+  5,   /* field[5] = generation */
   1,   /* field[1] = kms_key_arn */
+  6,   /* field[6] = records */
+  7,   /* field[7] = records_left */
+  8,   /* field[8] = unused_since_us */
 };
 static const ProtobufCIntRange portolan__state__v1__data_key_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor portolan__state__v1__data_key_record__descriptor =
 {
@@ -561,7 +613,7 @@ const ProtobufCMessageDescriptor portolan__state__v1__data_key_record__descripto
   "Portolan__State__V1__DataKeyRecord",
   "portolan.state.v1",
   sizeof(Portolan__State__V1__DataKeyRecord),
-  5,
+  9,
   portolan__state__v1__data_key_record__field_descriptors,
   portolan__state__v1__data_key_record__field_indices_by_name,
   1,  portolan__state__v1__data_key_record__number_ranges,

@@ -140,13 +140,28 @@ struct  Portolan__State__V1__DataKeyRecord
   ProtobufCBinaryData ciphertext_blob;
   int64_t created_at_us;
   /*
-   * Whether new records are sealed with it.
+   * Whether new records are sealed with it. Once false, always false.
    */
   protobuf_c_boolean active;
+  /*
+   * The instance's data_key_generation when the key was made.
+   */
+  uint32_t generation;
+  /*
+   * Of a key of an earlier generation: the live records that it sealed when they were last counted,
+   * and how many of them are left. Both 0 until they have been counted.
+   */
+  uint64_t records;
+  uint64_t records_left;
+  /*
+   * Since when no live record needs the key, microseconds since 1970; 0 while one does. Some time
+   * later the key is deleted.
+   */
+  int64_t unused_since_us;
 };
 #define PORTOLAN__STATE__V1__DATA_KEY_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__state__v1__data_key_record__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
 /* Portolan__State__V1__SealedRecord methods */
