@@ -138,7 +138,9 @@ class Faults:
 
     def _until_done(self, *command: str) -> None:
         end = time.monotonic() + 90
-        while (done := self.cli.run("region", *command, timeout=120)).returncode != 0:
+        # The Region itself knows nothing any more.
+        while (done := self.cli.run(
+                "region", *command, region=self.primary(), timeout=120)).returncode != 0:
             if time.monotonic() > end:
                 raise AssertionError(f"region {' '.join(command)}: {done.stderr[-400:]}")
             time.sleep(1)

@@ -25,7 +25,7 @@ final class DataKeyBook: Sendable {
 
     /// Reads the log again after a fork has been taken back.
     func reload(_ engine: any LogEngine) async throws {
-        held.withLock { $0.wrappedBy.removeAll() }
+        held.withLock { $0.keys.removeAll() }
         for stream in engine.state.streams.keys {
             for domain in DomainOwners.sealed {
                 let entries = try await engine.snapshot(
