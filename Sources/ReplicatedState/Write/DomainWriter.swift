@@ -68,7 +68,6 @@ package final class DomainWriter<State: DomainState>: Sendable {
 
     /// Writes until cancelled. Requests that wait are then refused.
     package func run() async throws {
-        defer { end() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.writeBatches() }
             group.addTask { try await DataKeyRewrapper(writer: self).run() }
@@ -79,6 +78,8 @@ package final class DomainWriter<State: DomainState>: Sendable {
     }
 
     private func writeBatches() async throws {
+        // Those beside it may wait for an answer, and are waited for.
+        defer { end() }
         while true {
             _ = try await arrived.wait(until: .never) { [self] in
                 queue.withLock { !$0.items.isEmpty }
@@ -86,10 +87,7 @@ package final class DomainWriter<State: DomainState>: Sendable {
             let items = takeItems()
             let rest = await BatchWriter(writer: self).write(items)
             if !rest.isEmpty { queue.withLock { $0.items.insert(contentsOf: rest, at: 0) } }
-            if Task.isCancelled {
-                end()
-                throw CancellationError()
-            }
+            try Task.checkCancellation()
         }
     }
 
