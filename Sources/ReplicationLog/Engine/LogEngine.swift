@@ -46,6 +46,9 @@ package protocol LogEngine: Sendable {
     /// Entries of a stream in order, whole commits, checksums verified.
     func read(_ query: ReadQuery) async throws -> ReadResult
 
+    /// The same as they travel.
+    func readEncoded(_ query: ReadQuery) async throws -> EncodedRead
+
     /// Entries at these sequences of a stream that are held and intact; damaged ones and those that
     /// compaction has removed are left out.
     func entries(of stream: StreamName, at sequences: [UInt64]) async throws -> [LogEntry]
