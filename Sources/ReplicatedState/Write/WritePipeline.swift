@@ -9,9 +9,6 @@ import Synchronization
 /// refused whenever somebody else wrote in between, and is then decided again.
 struct WritePipeline<State: DomainState>: Sendable {
     static var attemptsMax: Int { 16 }
-    /// While an append is under way, what comes is decided in pieces of so many: woken for each by
-    /// itself, the pipeline would do little else.
-    private static var pieceMin: Int { 8 }
 
     let writer: DomainWriter<State>
 
@@ -103,7 +100,7 @@ struct WritePipeline<State: DomainState>: Sendable {
                 room(course) > 0 && !(next?.batch.isFull ?? false) && !flight.batch.bringsDataKey
             do {
                 _ = try await writer.arrived.wait(until: .never) { [writer] in
-                    flight.isOver || mayTake && writer.itemCount >= Self.pieceMin
+                    flight.isOver || mayTake && writer.itemCount > 0
                 }
             } catch {
                 await flight.cancel()
