@@ -15,7 +15,9 @@ final class ReceivedBacklog: Sendable {
     private struct State {
         var items: [Item] = []
         var entries = 0
-        /// The side that waits. It is never both: what is full is not empty.
+        /// Whether all that was taken is stored, and nothing waits.
+        var isIdle = false
+        /// The side that waits. It is never both: what is full, or being stored, is not idle.
         var waiter: CheckedContinuation<Void, Never>?
 
         var isFull: Bool { entries >= entriesMax || items.count >= itemsMax }
@@ -29,6 +31,7 @@ final class ReceivedBacklog: Sendable {
     /// Adds an item, and waits for room for the next.
     func put(_ item: Item) async throws {
         let waiter = state.withLock { state in
+            state.isIdle = false
             state.items.append(item)
             state.entries += item.batch.batch.entries.count
             return state.waiter.take()
@@ -37,8 +40,17 @@ final class ReceivedBacklog: Sendable {
         try await wait { !$0.isFull }
     }
 
-    /// All there is, at least one.
+    /// Waits until everything that was put is stored.
+    func drained() async throws { try await wait { $0.isIdle } }
+
+    /// All there is, at least one. Whoever asks has stored what it took before.
     func take() async throws -> [Item] {
+        let drained = state.withLock { state in
+            guard state.items.isEmpty else { return CheckedContinuation<Void, Never>?.none }
+            state.isIdle = true
+            return state.waiter.take()
+        }
+        drained?.resume()
         try await wait { !$0.items.isEmpty }
         let (items, waiter) = state.withLock { state in
             defer {
@@ -52,19 +64,22 @@ final class ReceivedBacklog: Sendable {
     }
 
     private func wait(until condition: @escaping @Sendable (State) -> Bool) async throws {
-        try Task.checkCancellation()
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let mayGo = state.withLock { state in
-                    if condition(state) || Task.isCancelled { return true }
-                    state.waiter = continuation
-                    return false
+        // Woken is not yet there: the other side wakes whoever waits, for whatever it waits.
+        repeat {
+            try Task.checkCancellation()
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let mayGo = state.withLock { state in
+                        if condition(state) || Task.isCancelled { return true }
+                        state.waiter = continuation
+                        return false
+                    }
+                    if mayGo { continuation.resume() }
                 }
-                if mayGo { continuation.resume() }
+            } onCancel: {
+                state.withLock { $0.waiter.take() }?.resume()
             }
-        } onCancel: {
-            state.withLock { $0.waiter.take() }?.resume()
-        }
-        try Task.checkCancellation()
+            try Task.checkCancellation()
+        } while !state.withLock { condition($0) }
     }
 }

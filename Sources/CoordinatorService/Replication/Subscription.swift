@@ -86,6 +86,8 @@ struct Subscription {
             ).validated()
             try await backlog.put(ReceivedBacklog.Item(message: message, batch: batch))
         }
+        // What has come counts, also when the peer sends nothing more in this reign.
+        try await backlog.drained()
         throw RPCError(
             .unavailable, reason: "SUBSCRIPTION_ENDED", message: "\(peer) ended the subscription.")
     }
