@@ -30,7 +30,8 @@ MILLION = {
     "rpc.get-user.allocations", "replication.add-region-1m", "restart-1m", "memory.directory-1m",
 }
 TWO_REGIONS = {
-    "replication.lag-p99", "replication.add-region-1m", "portal.role-credentials",
+    "replication.lag-p99", "replication.add-region-1m", "replication.laggard-cost",
+    "portal.role-credentials",
     "portal.saml-sign-in", "sessions.revocation-p99",
 }
 
@@ -64,7 +65,7 @@ def measure(system: System, results: Results, users: int) -> None:
     RpcRows(system, results, int(os.environ.get("BENCH_LDAP_PEOPLE", str(users)))).measure()
     if results.wanted & TWO_REGIONS:
         region_rows.add_region(system, results)
-        region_rows.TwoRegions(system, results).measure()
+        region_rows.TwoRegions(system, results, users).measure()
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -106,11 +107,19 @@ def add_region(system: System, results: Results) -> None:
         system.add_region()
 
 
+def _give_way(system: System, region: str) -> None:
+    for (name, _), process in system.cluster.processes.items():
+        if name == region and process.poll() is None:
+            for thread in os.listdir(f"/proc/{process.pid}/task"):
+                os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
+
+
 class TwoRegions:
     """What is measured once both Regions serve."""
 
-    def __init__(self, system: System, results: Results) -> None:
+    def __init__(self, system: System, results: Results, users: int) -> None:
         self.system, self.results, self.world = system, results, system.world
+        self.users = users
         self.people: list[Person] = []
 
     def measure(self) -> None:
@@ -122,6 +131,7 @@ class TwoRegions:
         measure("portal.saml-sign-in", by=self._sign_in)
         measure("portal.role-credentials", by=self._credentials)
         measure("sessions.revocation-p99", by=self._revocation)
+        measure("replication.laggard-cost", by=self._laggard)
 
     def _lag(self) -> None:
         done = self.system.load("lag", "--other", self.world.additional, "--rate", 2000)
@@ -133,6 +143,38 @@ class TwoRegions:
             "replication.lag-p99", done["p99Microseconds"] / 1e3,
             f"acknowledged in one Region to readable in the other, {reached:,.0f} writes/s, p50 "
             f"{done['p50Microseconds'] / 1e3:.1f} ms, {done['reads']:,} of them read")
+
+    def _laggard(self) -> None:
+        """What a Region far behind takes from the primary's rate of writes: measured without and with
+        it, twice in turns. Its coordinator stands still while it falls behind. Its processes get only
+        what the two cores have left over, since it would be on another machine."""
+        system, other = self.system, self.world.additional
+        system.kill("coordinator", other)
+        behind = system.load("fill", "--first", 30_000_000, "--users", self.users, timed=False,
+                             timeout=1200)["calls"]
+        before = system.status(other).users
+        rates: dict[bool, list[float]] = {False: [], True: []}
+        for turn in range(4):
+            is_back = turn % 2 == 1
+            if is_back:
+                system.cluster.start(other, ("coordinator",))
+                system.cluster.wait_healthy(other, services=("coordinator",))
+                _give_way(system, other)
+            done = system.load("fill", "--first", 40_000_000 + turn * 1_000_000)
+            rates[is_back].append(done["perSecond"])
+            behind += done["calls"]
+            if is_back:
+                copied = system.status(other).users - before
+                system.kill("coordinator", other)
+        system.cluster.start(other, ("coordinator",))
+        system.people += behind
+        if copied >= behind:
+            raise RuntimeError("the Region caught up while it was measured: give it more to copy")
+        alone, together = (sum(rates[key]) / 2 for key in (False, True))
+        self.results.put(
+            "replication.laggard-cost", (1 - together / alone) * 100,
+            f"{alone:,.0f} users/s alone, {together:,.0f}/s while a Region {behind - copied:,} to "
+            f"{behind:,} entries behind copies {copied:,} of them with what the two cores have left over")
 
     def _prepare(self) -> None:
         """People who may sign in, and a role for each."""

@@ -76,6 +76,7 @@ def all_rows() -> list[Row]:
         Row("log.append", "entries/s", 20_000),
         Row("replication.lag-p99", "ms", 20, lower=True),
         Row("replication.add-region-1m", "s", 60, lower=True),
+        Row("replication.laggard-cost", "%", 5, lower=True),
         Row("restart-1m", "s", 3, lower=True),
         Row("keys.encrypt", "calls/s", 150_000),
         Row("keys.generate-data-key", "calls/s", 100_000),

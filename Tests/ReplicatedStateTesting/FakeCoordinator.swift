@@ -12,6 +12,8 @@ package final class FakeCoordinator: Sendable {
         var isDelivering = true
         /// Counts the times that all tails were cut.
         var cuts = 0
+        /// How long an append is on its way.
+        var appendDelay = Duration.zero
     }
 
     package let region: String
@@ -40,6 +42,9 @@ package final class FakeCoordinator: Sendable {
         changed.notify()
     }
 
+    /// Lets appends take a while, as a disk does.
+    package func delayAppends(_ delay: Duration) { settings.withLock { $0.appendDelay = delay } }
+
     /// Ends all tails, as a restart of the coordinator does.
     package func cutTails() {
         settings.withLock { $0.cuts += 1 }
@@ -52,6 +57,7 @@ package final class FakeCoordinator: Sendable {
             CoordinatorLogMethods.append,
             .unary { [self] payload, _ in
                 let request = try MessageCoding.decode(CoordinatorAppendRequest.self, from: payload)
+                try await Task.sleep(for: settings.withLock { $0.appendDelay })
                 return try MessageCoding.encode(log.append(request, in: region))
             })
         table.register(

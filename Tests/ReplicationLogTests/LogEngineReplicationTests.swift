@@ -63,6 +63,36 @@ struct LogEngineReplicationTests {
         #expect(none.through.sequence == 31)
     }
 
+    @Test(
+        "several batches at once are as good as one after the other", arguments: EngineKind.allCases
+    )
+    func together(_ kind: EngineKind) async throws {
+        let fixtures = [try EngineFixture(kind), try EngineFixture(kind)]
+        let primary = try await fixtures[0].primary()
+        for number in 0..<12 {
+            _ = try await primary.append(
+                Sample.append([Sample.record("k\(number % 5)", UInt64(number + 1))]))
+        }
+        let replica = try fixtures[1].open(Sample.replica)
+        try await replica.establish(Sample.identity(region: Sample.replica))
+        var batches: [ValidatedBatch] = []
+        for after in 0..<12 as Range<UInt64> {
+            batches.append(try await primary.batch(after: after, entriesMax: 1).validated())
+        }
+        let positions = try await replica.apply(Array(batches[..<6]))
+        #expect(positions.map(\.sequence) == [1, 2, 3, 4, 5, 6])
+        // A gap: what comes before it is stored, the rest is not.
+        await #expect(throws: LogError.self) {
+            _ = try await replica.apply([batches[6], batches[8], batches[9]])
+        }
+        #expect(replica.state.position(of: .control).sequence == 7)
+        #expect(try await replica.apply(Array(batches[5...])).last?.sequence == 12)
+        #expect(try await replica.apply([] as [ValidatedBatch]).isEmpty)
+        #expect(replica.state.digests == primary.state.digests)
+        await primary.close()
+        await replica.close()
+    }
+
     @Test("a replica that applies all batches is equal", arguments: EngineKind.allCases)
     func copies(_ kind: EngineKind) async throws {
         let (primary, replica, _) = try await pair(kind)

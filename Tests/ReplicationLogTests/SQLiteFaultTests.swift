@@ -83,6 +83,28 @@ struct SQLiteFaultTests {
         #expect(found == .checksumMismatch)
     }
 
+    @Test("the write-ahead log begins anew while appends go on, also beside a reader")
+    func checkpoints() async throws {
+        let fixture = try EngineFixture(.sqlite)
+        let engine = try SQLiteLogEngine(
+            path: fixture.path, region: Sample.primary, checkpointPages: 100)
+        try await engine.establish(Sample.identity())
+        let text = String(repeating: "x", count: 3_000)
+        for round in 0..<400 {
+            _ = try await engine.append(
+                Sample.append((0..<10).map { Sample.record("\(round)/\($0)", 1, text) }))
+        }
+        let wal = try FileManager.default.attributesOfItem(atPath: fixture.path + "-wal")
+        let size = try #require(wal[.size] as? Int)
+        // All in all 20 MB and more went through it.
+        #expect(size < 10 << 20)
+        await engine.close()
+        let again = try SQLiteLogEngine(path: fixture.path, region: Sample.primary)
+        #expect(again.state.digests == engine.state.digests)
+        #expect(try await again.read(ReadQuery(stream: .control, after: 0)).entries.count > 100)
+        await again.close()
+    }
+
     @Test("an acknowledged append is flushed: the writer runs with synchronous=FULL")
     func synchronous() async throws {
         let fixture = try EngineFixture(.sqlite)

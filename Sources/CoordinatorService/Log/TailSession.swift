@@ -1,4 +1,5 @@
 import Contracts
+import NIOCore
 import RPC
 import ReplicationLog
 import SwiftProtobuf
@@ -118,27 +119,78 @@ struct TailSession {
         let names = coordinator.engine.state.streams.keys.sorted { $0.text < $1.text }
         for name in names {
             while true {
-                let after = positions[name] ?? 0
-                let result = try await coordinator.read(
-                    ReadQuery(stream: name, after: after, domains: domains))
-                guard coordinator.engine.state.identity?.readingID == logID else { return false }
-                if result.through.sequence > after {
-                    positions[name] = result.through.sequence
-                    try await responses.write(
-                        .with {
-                            $0.batch.stream = name.text
-                            $0.batch.entries = result.entries
-                            $0.batch.through = result.through
-                        })
-                }
-                if result.isAtHead { break }
+                let query = ReadQuery(
+                    stream: name, after: positions[name] ?? 0, domains: domains)
+                guard let isAtHead = try await sendBatch(query) else { return false }
+                if isAtHead { break }
             }
         }
         return true
     }
 
+    /// Sends what comes next in a stream: from memory, or as it was read from disk. Returns whether
+    /// that was all; nil when what was read before has been taken back.
+    private mutating func sendBatch(_ query: ReadQuery) async throws -> Bool? {
+        var response: ByteBuffer?
+        let (through, isAtHead): (LogPosition, Bool)
+        if let recent = coordinator.hub.read(query) {
+            (through, isAtHead) = (recent.through, recent.isAtHead)
+            if through.sequence > query.after {
+                response = try MessageCoding.encode(
+                    CoordinatorTailResponse.with {
+                        $0.batch.stream = query.stream.text
+                        $0.batch.entries = recent.entries
+                        $0.batch.through = through
+                    })
+            }
+        } else {
+            let read = try await coordinator.readEncoded(query)
+            (through, isAtHead) = (read.through, read.isAtHead)
+            if through.sequence > query.after {
+                response = try Self.response(read, of: query.stream)
+            }
+        }
+        guard coordinator.engine.state.identity?.readingID == logID else { return nil }
+        if let response {
+            positions[query.stream] = through.sequence
+            try await responses.write(encoded: response)
+        }
+        return isAtHead
+    }
+
+    /// The encoding of a response with a batch: the entries are elements of its field 2 already.
+    private static func response(
+        _ read: EncodedRead, of stream: StreamName
+    ) throws -> ByteBuffer {
+        let rest: [UInt8] = try CoordinatorTailResponse.Batch.with {
+            $0.stream = stream.text
+            $0.through = read.through
+        }.serializedBytes()
+        let head = BatchHead(count: read.entries.count + rest.count)
+        var response = ByteBuffer()
+        response.reserveCapacity(read.entries.count + rest.count + head.bytes.count)
+        response.writeBytes(head.bytes)
+        response.writeBytes(read.entries)
+        response.writeBytes(rest)
+        return response
+    }
+
     private func reset(_ reason: String) async throws {
         try await responses.write(.with { $0.reset.reason = reason })
+    }
+}
+
+/// The beginning of field 2 of a message: a tag and the length of what follows.
+private struct BatchHead {
+    private(set) var bytes: [UInt8] = [0x12]
+
+    init(count: Int) {
+        var rest = count
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
     }
 }
 

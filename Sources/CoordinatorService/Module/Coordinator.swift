@@ -73,6 +73,11 @@ final class Coordinator: Sendable {
         return try await mending { try await engine.read(query) }
     }
 
+    /// From disk, as it travels.
+    func readEncoded(_ query: ReadQuery) async throws -> EncodedRead {
+        try await mending { try await engine.readEncoded(query) }
+    }
+
     /// Waits until this Region has applied the position. The call's deadline bounds it.
     ///
     /// Throws: FAILED_PRECONDITION POSITION_LOST when it is not part of the log.

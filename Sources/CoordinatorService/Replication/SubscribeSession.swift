@@ -1,4 +1,5 @@
 import Contracts
+import NIOCore
 import RPC
 import ReplicationLog
 import SwiftProtobuf
@@ -44,10 +45,24 @@ struct SubscribeSession {
     private mutating func sendNews(of stream: StreamName) async throws {
         while true {
             let (began, version) = (ContinuousClock.now, coordinator.hub.version)
-            let result = try await coordinator.read(cursor.query(stream))
+            let query = cursor.query(stream)
+            let result: ReadResult
+            var entries: [UInt8] = []
+            if let recent = coordinator.hub.read(query) {
+                result = recent
+            } else {
+                // As they were encoded from storage; the message is made without them.
+                let read = try await coordinator.readEncoded(query)
+                result = ReadResult(
+                    entries: [], through: read.through, isAtHead: read.isAtHead,
+                    compactedThrough: read.compactedThrough)
+                entries = read.entries
+            }
             let state = coordinator.engine.state
             if let message = cursor.message(stream, result, state) {
-                try await responses.write(response(message))
+                var payload = try MessageCoding.encode(response(message))
+                payload.writeBytes(entries)
+                try await responses.write(encoded: payload)
             }
             if result.isAtHead { return }
             // Who is close behind is served from memory and at once.

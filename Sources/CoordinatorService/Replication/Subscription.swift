@@ -63,7 +63,9 @@ struct Subscription {
                 $0.after = SubscriptionRules.after(from: peer, state)
             })
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await receive(messages, identity.logID) }
+            let backlog = ReceivedBacklog()
+            group.addTask { try await receive(messages, identity.logID, into: backlog) }
+            group.addTask { try await store(backlog) }
             group.addTask { try await watch() }
             group.addTask { try await stay(in: identity) }
             group.addTask { try await acknowledge(client) }
@@ -73,7 +75,8 @@ struct Subscription {
     }
 
     private func receive(
-        _ messages: MessageStream<CoordinatorSubscribeResponse>, _ logID: String
+        _ messages: MessageStream<CoordinatorSubscribeResponse>, _ logID: String,
+        into backlog: ReceivedBacklog
     ) async throws {
         for try await message in messages {
             let batch = try ReceivedBatch(
@@ -81,9 +84,31 @@ struct Subscription {
                 after: message.after.sequence, through: message.through,
                 compactedThrough: message.compactedThrough
             ).validated()
-            let position = try await coordinator.mending {
-                try await coordinator.engine.apply(batch)
+            try await backlog.put(ReceivedBacklog.Item(message: message, batch: batch))
+        }
+        // What has come counts, also when the peer sends nothing more in this reign.
+        try await backlog.drained()
+        throw RPCError(
+            .unavailable, reason: "SUBSCRIPTION_ENDED", message: "\(peer) ended the subscription.")
+    }
+
+    /// Stores what has been received. Returns when this Region has got its own stream back.
+    private func store(_ backlog: ReceivedBacklog) async throws {
+        while true {
+            let items = try await backlog.take()
+            let positions = try await coordinator.mending {
+                try await coordinator.engine.apply(items.map(\.batch))
             }
+            // The primary then gets this stream from here: subscribe anew, without it.
+            if try await note(items.map(\.message), positions) { return }
+        }
+    }
+
+    /// Notes what has been stored; true when the own stream is whole.
+    private func note(
+        _ messages: [CoordinatorSubscribeResponse], _ positions: [LogPosition]
+    ) async throws -> Bool {
+        for (message, position) in zip(messages, positions) {
             let canary = message.entries.last { $0.domain == DomainOwners.canary }
             let now = coordinator.now()
             coordinator.subscriptions.change(peer) {
@@ -95,11 +120,9 @@ struct Subscription {
                 $0.heads[stream] = message.head
                 if let canary { $0.lags[stream] = max(0, now - canary.writtenAtUs) }
             }
-            // The primary then gets this stream from here: subscribe anew, without it.
-            if try await takesOverOwnStream(message, position) { return }
+            if try await takesOverOwnStream(message, position) { return true }
         }
-        throw RPCError(
-            .unavailable, reason: "SUBSCRIPTION_ENDED", message: "\(peer) ended the subscription.")
+        return false
     }
 
     /// Once a returning Region holds all that the primary holds of its stream, it writes it again.

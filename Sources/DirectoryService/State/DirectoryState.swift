@@ -17,14 +17,24 @@ final class DirectoryState: DomainState {
     init() {}
 
     func apply(_ change: DomainChange) {
-        guard let key = DirectoryKey(change.key) else {
-            unreadable += 1
-            return
+        var key = change.key
+        key.withUTF8 { key in
+            let key = UnsafeRawBufferPointer(key)
+            guard let value = change.value else { return apply(key, change.version, nil) }
+            value.withUnsafeBytes { apply(key, change.version, $0) }
         }
-        switch key {
-        case .user(let id): applyUser(id, change.value)
-        case .group(let id): applyGroup(id, change.value)
-        case .member(let group, let user): applyMember(group, user, change)
+    }
+
+    func apply(_ change: LentChange) { apply(change.key, change.version, change.value) }
+
+    private func apply(
+        _ key: UnsafeRawBufferPointer, _ version: UInt64, _ value: UnsafeRawBufferPointer?
+    ) {
+        switch DirectoryKey(key) {
+        case .user(let id): applyUser(id, value)
+        case .group(let id): applyGroup(id, value)
+        case .member(let group, let user): applyMember(group, user, version, value)
+        case nil: unreadable += 1
         }
     }
 
@@ -38,7 +48,7 @@ final class DirectoryState: DomainState {
         return UInt64(endedMemberships[Self.pair(group, user)] ?? 0) + 1
     }
 
-    private func applyUser(_ id: Identifier, _ value: [UInt8]?) {
+    private func applyUser(_ id: Identifier, _ value: UnsafeRawBufferPointer?) {
         changedPeople.note(id)
         if let value {
             if !users.set(users.claimRow(id), value) { unreadable += 1 }
@@ -48,7 +58,7 @@ final class DirectoryState: DomainState {
         }
     }
 
-    private func applyGroup(_ id: Identifier, _ value: [UInt8]?) {
+    private func applyGroup(_ id: Identifier, _ value: UnsafeRawBufferPointer?) {
         noteMembers(ofGroup: id, isLive: value != nil)
         if let value {
             if !groups.set(groups.claimRow(id), value) { unreadable += 1 }
@@ -66,22 +76,22 @@ final class DirectoryState: DomainState {
         }
     }
 
-    private func applyMember(_ group: Identifier, _ user: Identifier, _ change: DomainChange) {
+    private func applyMember(
+        _ group: Identifier, _ user: Identifier, _ version: UInt64,
+        _ value: UnsafeRawBufferPointer?
+    ) {
         changedPeople.note(user)
-        let version = UInt32(clamping: change.version)
-        guard let value = change.value else {
+        let version = UInt32(clamping: version)
+        guard let value else {
             endedMemberships[Self.pair(group, user)] = version
             removeMember(group, user)
             return
         }
-        let text = value.withUnsafeBytes { bytes in
-            WireReader.bytes(of: 1, in: bytes).flatMap { Identifier($0) }
-        }
-        guard let id = text else {
+        guard let id = WireReader.bytes(of: 1, in: value).flatMap({ Identifier($0) }) else {
             unreadable += 1
             return
         }
-        endedMemberships[Self.pair(group, user)] = nil
+        if !endedMemberships.isEmpty { endedMemberships[Self.pair(group, user)] = nil }
         memberships.insert(
             user: users.claimRow(user), group: groups.claimRow(group), id: id, version: version)
     }
@@ -108,16 +118,24 @@ enum DirectoryKey {
     case member(group: Identifier, user: Identifier)
 
     init?(_ key: String) {
-        let text = key.utf8
-        if let id = Self.suffix(of: text, after: "user/") {
+        var key = key
+        let parsed = key.withUTF8 { Self(UnsafeRawBufferPointer($0)) }
+        guard let parsed else { return nil }
+        self = parsed
+    }
+
+    /// The same from bytes that are lent.
+    init?(_ key: UnsafeRawBufferPointer) {
+        if let id = Self.suffix(of: key, after: "user/") {
             guard let id = Identifier(id) else { return nil }
             self = .user(id)
-        } else if let id = Self.suffix(of: text, after: "group/") {
+        } else if let id = Self.suffix(of: key, after: "group/") {
             guard let id = Identifier(id) else { return nil }
             self = .group(id)
-        } else if let ids = Self.suffix(of: text, after: "member/") {
-            guard ids.count == 73, let group = Identifier(ids.prefix(36)),
-                let user = Identifier(ids.suffix(36))
+        } else if let ids = Self.suffix(of: key, after: "member/") {
+            guard ids.count == 73,
+                let group = Identifier(UnsafeRawBufferPointer(rebasing: ids.prefix(36))),
+                let user = Identifier(UnsafeRawBufferPointer(rebasing: ids.suffix(36)))
             else { return nil }
             self = .member(group: group, user: user)
         } else {
@@ -134,9 +152,10 @@ enum DirectoryKey {
     }
 
     private static func suffix(
-        of text: String.UTF8View, after prefix: StaticString
-    ) -> Substring.UTF8View? {
+        of text: UnsafeRawBufferPointer, after prefix: StaticString
+    ) -> UnsafeRawBufferPointer? {
         let matches = prefix.withUTF8Buffer { text.starts(with: $0) }
-        return matches ? text.dropFirst(prefix.utf8CodeUnitCount) : nil
+        return matches
+            ? UnsafeRawBufferPointer(rebasing: text.dropFirst(prefix.utf8CodeUnitCount)) : nil
     }
 }

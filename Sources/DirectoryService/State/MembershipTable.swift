@@ -25,7 +25,13 @@ struct MembershipTable {
     subscript(index: UInt32) -> Membership { all[Int(index)] }
 
     func find(user: UInt32, group: UInt32) -> UInt32? {
-        indexes(ofUser: user).first { all[Int($0)].group == group }
+        guard Int(user) < heads.count else { return nil }
+        var next = heads[Int(user)]
+        while next > 0 {
+            if all[Int(next - 1)].group == group { return next - 1 }
+            next = all[Int(next - 1)].next
+        }
+        return nil
     }
 
     /// Memberships of a user, newest first.

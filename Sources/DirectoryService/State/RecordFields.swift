@@ -16,7 +16,10 @@ struct RecordFields {
     var name: Bytes?
     var displayName: Bytes?
     var externalID: Bytes?
-    var emails: [Bytes] = []
+    /// The first address, which is mostly the only one, and the others.
+    var email: Bytes?
+    var moreEmails: [Bytes] = []
+    var emails: [Bytes] { (email.map { [$0] } ?? []) + moreEmails }
     var version: UInt64 = 0
     var createdAt: Int64 = 0
     var isEnabled = false
@@ -40,7 +43,7 @@ struct RecordFields {
         case (4, .bytes(let bytes)): displayName = bytes
         case (7, .bytes(let bytes)):
             if let value = WireReader.bytes(of: 1, in: bytes), !value.isEmpty {
-                emails.append(value)
+                if email == nil { email = value } else { moreEmails.append(value) }
             }
         case (15, .varint(let value)): isEnabled = value != 0
         case (16, .bytes(let bytes)): externalID = bytes

@@ -67,11 +67,11 @@ struct RecordTable {
     }
 
     /// Stores a record; false when the bytes are no record.
-    mutating func set(_ row: UInt32, _ record: [UInt8]) -> Bool {
-        guard record.withUnsafeBytes({ RecordFields($0, kind) != nil }) else { return false }
+    mutating func set(_ row: UInt32, _ record: UnsafeRawBufferPointer) -> Bool {
+        guard let fields = RecordFields(record, kind) else { return false }
         remove(row)
-        place(row, at: record.withUnsafeBytes { arena.add($0) })
-        index(row, with: { $0.insert($1, row) })
+        place(row, at: arena.add(record))
+        index(Hashes(fields)) { $0.insert($1, row) }
         order.insert(row, ids: ids)
         if arena.isWasteful { compact() }
         return true
@@ -81,7 +81,7 @@ struct RecordTable {
     mutating func remove(_ row: UInt32) {
         guard isLive(row) else { return }
         order.remove(row, ids: ids)
-        index(row, with: { $0.remove($1, row) })
+        if let hashes = withFields(row, Hashes.init) { index(hashes) { $0.remove($1, row) } }
         arena.giveUp(references[Int(row)])
         place(row, at: RecordArena.Reference())
     }
@@ -135,18 +135,32 @@ struct RecordTable {
         } ?? false
     }
 
-    private mutating func index(_ row: UInt32, with change: (inout HashIndex, UInt64) -> Void) {
-        let hashes = withFields(row) { fields in
-            (
-                name: fields.name.map(FoldedText.hash),
-                externalID: fields.externalID.flatMap { $0.isEmpty ? nil : ExactText.hash($0) },
-                emails: Set(fields.emails.map(FoldedText.hash))
-            )
+    /// Under what a record is found.
+    private struct Hashes {
+        let name: UInt64?
+        let externalID: UInt64?
+        /// The first of its addresses, which is mostly the only one.
+        let email: UInt64?
+        /// The others, each once.
+        let moreEmails: Set<UInt64>
+
+        init(_ fields: RecordFields) {
+            name = fields.name.map(FoldedText.hash)
+            externalID = fields.externalID.flatMap { $0.isEmpty ? nil : ExactText.hash($0) }
+            email = fields.email.map(FoldedText.hash)
+            moreEmails =
+                fields.moreEmails.isEmpty
+                ? [] : Set(fields.moreEmails.map(FoldedText.hash)).subtracting([email ?? 0])
         }
-        guard let hashes else { return }
+    }
+
+    private mutating func index(
+        _ hashes: Hashes, with change: (inout HashIndex, UInt64) -> Void
+    ) {
         if let hash = hashes.name { change(&names, hash) }
         if let hash = hashes.externalID { change(&externalIDs, hash) }
-        for hash in hashes.emails { change(&emails, hash) }
+        if let hash = hashes.email { change(&emails, hash) }
+        for hash in hashes.moreEmails { change(&emails, hash) }
     }
 
     private mutating func compact() {

@@ -6,17 +6,16 @@ enum FoldedText {
 
     /// Equal for texts that differ in case only.
     static func hash(_ bytes: Bytes) -> UInt64 {
-        var hasher = Hasher()
         if isASCII(bytes) {
-            for byte in bytes { hasher.combine(lower(byte)) }
-        } else {
-            let text = String(decoding: bytes, as: UTF8.self).lowercased()
-            if text.utf8.allSatisfy({ $0 < 0x80 }) {
-                for byte in text.utf8 { hasher.combine(byte) }
-            } else {
-                hasher.combine(text)
+            return withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 1) { folded in
+                for (index, byte) in bytes.enumerated() { folded[index] = lower(byte) }
+                return ExactText.hash(Bytes(folded))
             }
         }
+        let text = String(decoding: bytes, as: UTF8.self).lowercased()
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { return ExactText.hash(text) }
+        var hasher = Hasher()
+        hasher.combine(text)
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 

@@ -1,23 +1,35 @@
 /// Rows in order of their identifiers.
 ///
 /// Identifiers are random, so their first twelve bits spread rows evenly over buckets, and each
-/// bucket is a short sorted array: an insertion moves a few hundred bytes at a million rows.
-struct OrderedRows {
+/// bucket is a short array. It is put in order when it is read: a million rows come in without being
+/// compared with each other.
+///
+/// An object, so that what was put in order for one reader stays so; used under the state's lock only.
+final class OrderedRows {
     private static let bucketCount = 4_096
 
     private var buckets = [[UInt32]](repeating: [], count: bucketCount)
+    /// Buckets that have had additions since they were put in order.
+    private var isMixed = [Bool](repeating: false, count: bucketCount)
     private(set) var count = 0
 
-    mutating func insert(_ row: UInt32, ids: [Identifier]) {
-        let id = ids[Int(row)]
-        let bucket = Self.bucket(of: id)
-        buckets[bucket].insert(row, at: Self.position(of: id, in: buckets[bucket], ids))
+    func insert(_ row: UInt32, ids: [Identifier]) {
+        let bucket = Self.bucket(of: ids[Int(row)])
+        isMixed[bucket] = isMixed[bucket] || !buckets[bucket].isEmpty
+        buckets[bucket].append(row)
         count += 1
     }
 
-    mutating func remove(_ row: UInt32, ids: [Identifier]) {
+    private func putInOrder(_ bucket: Int, _ ids: [Identifier]) {
+        guard isMixed[bucket] else { return }
+        buckets[bucket].sort { ids[Int($0)] < ids[Int($1)] }
+        isMixed[bucket] = false
+    }
+
+    func remove(_ row: UInt32, ids: [Identifier]) {
         let id = ids[Int(row)]
         let bucket = Self.bucket(of: id)
+        putInOrder(bucket, ids)
         let position = Self.position(of: id, in: buckets[bucket], ids)
         guard position < buckets[bucket].count, buckets[bucket][position] == row else { return }
         buckets[bucket].remove(at: position)
@@ -32,6 +44,7 @@ struct OrderedRows {
         var skip = offset
         let start = id.map(Self.bucket(of:)) ?? 0
         for bucket in start..<Self.bucketCount {
+            putInOrder(bucket, ids)
             var rows = buckets[bucket][...]
             if bucket == start, let id {
                 var position = Self.position(of: id, in: buckets[bucket], ids)

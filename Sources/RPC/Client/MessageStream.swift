@@ -21,7 +21,8 @@ public struct PayloadStream: AsyncSequence, Sendable {
 /// The receiving half of a streamed answer, as messages. One consumer.
 public struct MessageStream<Response: Message>: AsyncSequence, Sendable {
     public typealias Element = Response
-    private let payloads: PayloadStream
+    /// The messages as they come, for consumers that read them in place. Instead of, not beside.
+    public let payloads: PayloadStream
 
     public init(_ payloads: PayloadStream) { self.payloads = payloads }
 

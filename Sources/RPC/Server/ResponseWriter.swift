@@ -22,4 +22,9 @@ public struct ResponseWriter<Response: Message>: Sendable {
     public func write(_ message: Response) async throws {
         try await payloads.write(MessageCoding.encode(message))
     }
+
+    /// Sends a message that is encoded already.
+    public func write(encoded message: ByteBuffer) async throws {
+        try await payloads.write(message)
+    }
 }

@@ -28,6 +28,8 @@ package protocol DomainState: AnyObject, SendableMetatype {
     init()
     /// Takes over one change. Must not fail: what it cannot read it leaves out and counts.
     func apply(_ change: DomainChange)
+    /// The same from bytes that are lent.
+    func apply(_ change: LentChange)
     /// Version of a live record's newest entry; nil for what it does not know. Quick.
     func version(ofRecord key: String, in stream: String) -> UInt64?
     /// The value of a record as its next version has it when nothing changes; nil when the state

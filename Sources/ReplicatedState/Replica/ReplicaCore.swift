@@ -63,8 +63,27 @@ package struct ReplicaCore<State: DomainState> {
             progress.domainSequence = change.sequence
         }
         if let last = changes.last { progress.advance(epoch: last.epoch, sequence: last.sequence) }
+        note(progress, of: stream, applied: changes.count)
+    }
+
+    /// Applies a part of a batch, in the same way.
+    mutating func apply(_ batch: OpenedBatch, _ part: Range<Int>) {
+        var progress = self.progress[batch.stream] ?? StreamProgress()
+        let stand = progress.sequence
+        batch.forEach(in: part) { entry, change in
+            guard entry.sequence > stand else { return }
+            state.apply(change)
+            progress.domainSequence = entry.sequence
+        }
+        if let last = batch.entries[part].last {
+            progress.advance(epoch: last.epoch, sequence: last.sequence)
+        }
+        note(progress, of: batch.stream, applied: part.count)
+    }
+
+    private mutating func note(_ progress: StreamProgress, of stream: String, applied count: Int) {
         self.progress[stream] = progress
-        entriesApplied += UInt64(changes.count)
+        entriesApplied += UInt64(count)
         if case .loading = status {
             status = .loading(applied: entriesApplied, total: max(entriesTotal, entriesApplied))
         }

@@ -1,6 +1,7 @@
 import Contracts
 import Foundation
 import Logging
+import NIOCore
 import RPC
 import SwiftProtobuf
 
@@ -11,13 +12,20 @@ struct TailSession<State: DomainState>: Sendable {
 
     /// Changes applied under one lock, so that readers are not kept waiting.
     private static var changesPerLock: Int { 64 }
+    /// The same while there are no readers yet.
+    private static var changesPerLockWhileLoading: Int { 2_000 }
 
     /// Follows until the stream ends. True when it had caught up.
     func run() async throws -> Bool {
         var hasCaughtUp = false
         var isOpen = false
-        for try await message in try await replica.clients.log.tail(request(follow: true)) {
-            switch message.kind {
+        let messages = try await replica.clients.log.tail(request(follow: true))
+        for try await payload in messages.payloads {
+            if takeInPlace(payload) {
+                if hasCaughtUp, !isOpen { isOpen = openIfWhole() }
+                continue
+            }
+            switch try MessageCoding.decode(CoordinatorTailResponse.self, from: payload).kind {
             case .start(let start): begin(start)
             case .batch(let batch):
                 try await take(batch)
@@ -63,6 +71,32 @@ struct TailSession<State: DomainState>: Sendable {
         replica.change { core in
             core.logID = start.logID
             core.entriesTotal = start.entriesTotal
+        }
+    }
+
+    /// Takes a batch that needs nothing but data keys that are held, without making messages of it;
+    /// false for whatever has to go the general way.
+    private func takeInPlace(_ payload: ByteBuffer) -> Bool {
+        payload.withUnsafeReadableBytes { bytes in
+            guard let batch = LentBatch(bytes) else { return false }
+            let stream = batch.stream
+            let (stand, isOpen) = replica.withCore {
+                ($0.progress[stream]?.sequence ?? 0, $0.status.isOpen)
+            }
+            var opener = LentBatchOpener(instanceARN: snapshot.instance.instanceArn) {
+                replica.ring.key($0)
+            }
+            guard let opened = try? opener.open(batch, after: stand) else { return false }
+            let step = isOpen ? Self.changesPerLock : Self.changesPerLockWhileLoading
+            var start = 0
+            while start < opened.entries.count {
+                let part = start..<opened.endOfCommits(from: start, atLeast: step)
+                start = part.upperBound
+                replica.withCore { $0.apply(opened, part) }
+            }
+            let through = batch.through
+            replica.change { $0.advance(to: through) }
+            return true
         }
     }
 

@@ -5,14 +5,19 @@ struct AssociatedData {
 
     init(instanceARN: String, domain: String, key: String, version: UInt64) {
         bytes.reserveCapacity(instanceARN.utf8.count + domain.utf8.count + key.utf8.count + 20)
-        for text in [instanceARN, domain, key] {
-            append(UInt32(clamping: text.utf8.count))
-            bytes.append(contentsOf: text.utf8)
+        for var text in [instanceARN, domain, key] {
+            text.withUTF8 { Self.append(UnsafeRawBufferPointer($0), to: &bytes) }
         }
-        append(version)
+        Self.append(version, to: &bytes)
     }
 
-    private mutating func append(_ number: some FixedWidthInteger) {
+    /// A text: its length as 4 bytes big-endian, then its bytes.
+    static func append(_ text: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+        append(UInt32(clamping: text.count), to: &bytes)
+        bytes.append(contentsOf: text)
+    }
+
+    static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
         withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
     }
 }

@@ -42,22 +42,39 @@ package enum RecordSealer {
         _ plaintext: [UInt8], with key: SealingKey, id: String, at place: Place
     ) throws -> Data {
         let nonce = key.nextNonce()
-        var ciphertext = [UInt8](repeating: 0, count: plaintext.count + AEADKey.tagByteCount)
-        try plaintext.withUnsafeBytes { plaintext in
-            try nonce.withUnsafeBytes { nonce in
-                try place.associatedData.withUnsafeBytes { associatedData in
-                    try ciphertext.withUnsafeMutableBytes { output in
+        let count = plaintext.count + AEADKey.tagByteCount
+        // Fields 1 to 3 of a StateSealedRecord; the ciphertext is written where it will stay.
+        var record = Data(capacity: id.utf8.count + nonce.count + count + 16)
+        append(1, count: id.utf8.count, to: &record)
+        record.append(contentsOf: id.utf8)
+        append(2, count: nonce.count, to: &record)
+        record.append(contentsOf: nonce)
+        append(3, count: count, to: &record)
+        let start = record.count
+        record.count += count
+        try record.withUnsafeMutableBytes { record in
+            let output = UnsafeMutableRawBufferPointer(rebasing: record[start...])
+            try plaintext.withUnsafeBytes { plaintext in
+                try nonce.withUnsafeBytes { nonce in
+                    try place.associatedData.withUnsafeBytes { associatedData in
                         try key.key.seal(
                             plaintext, nonce: nonce, authenticating: associatedData, into: output)
                     }
                 }
             }
         }
-        var record = StateSealedRecord()
-        record.dataKeyID = id
-        record.nonce = Data(nonce)
-        record.ciphertext = Data(ciphertext)
-        return try record.serializedBytes()
+        return record
+    }
+
+    /// The head of a field of bytes.
+    private static func append(_ number: UInt8, count: Int, to record: inout Data) {
+        record.append(number << 3 | 2)
+        var rest = count
+        while rest >= 0x80 {
+            record.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        record.append(UInt8(rest))
     }
 
     /// The plaintext.
@@ -67,26 +84,11 @@ package enum RecordSealer {
         _ value: Data, at place: Place, key: (String) -> SealingKey?
     ) throws -> [UInt8] {
         try value.withUnsafeBytes { bytes in
-            var id: UnsafeRawBufferPointer?
-            var nonce: UnsafeRawBufferPointer?
-            var ciphertext: UnsafeRawBufferPointer?
-            var reader = WireReader(bytes)
-            while let field = reader.next() {
-                guard case .bytes(let bytes) = field.value else { continue }
-                switch field.number {
-                case 1: id = bytes
-                case 2: nonce = bytes
-                case 3: ciphertext = bytes
-                default: break
-                }
+            guard let parts = SealedParts(bytes) else { throw SealError.notAuthentic }
+            guard let key = key(String(wire: parts.keyID)) else {
+                throw SealError.unknownDataKey(String(wire: parts.keyID))
             }
-            guard !reader.isMalformed, let id, let nonce, let ciphertext,
-                nonce.count == AEADKey.nonceByteCount, ciphertext.count >= AEADKey.tagByteCount
-            else { throw SealError.notAuthentic }
-            guard let key = key(String(wire: id)) else {
-                throw SealError.unknownDataKey(String(wire: id))
-            }
-            return try open(ciphertext, nonce: nonce, with: key, at: place)
+            return try open(parts.ciphertext, nonce: parts.nonce, with: key, at: place)
         }
     }
 
@@ -108,5 +110,36 @@ package enum RecordSealer {
                 initialized = count
             }
         }
+    }
+}
+
+/// The parts of an encoded `StateSealedRecord`, in place.
+struct SealedParts {
+    let keyID: UnsafeRawBufferPointer
+    let nonce: UnsafeRawBufferPointer
+    /// With its tag.
+    let ciphertext: UnsafeRawBufferPointer
+
+    /// Nil when the bytes are no sealed record.
+    init?(_ value: UnsafeRawBufferPointer) {
+        var id: UnsafeRawBufferPointer?
+        var nonce: UnsafeRawBufferPointer?
+        var ciphertext: UnsafeRawBufferPointer?
+        var reader = WireReader(value)
+        while let field = reader.next() {
+            guard case .bytes(let bytes) = field.value else { continue }
+            switch field.number {
+            case 1: id = bytes
+            case 2: nonce = bytes
+            case 3: ciphertext = bytes
+            default: break
+            }
+        }
+        guard !reader.isMalformed, let id, let nonce, let ciphertext,
+            nonce.count == AEADKey.nonceByteCount, ciphertext.count >= AEADKey.tagByteCount
+        else { return nil }
+        keyID = id
+        self.nonce = nonce
+        self.ciphertext = ciphertext
     }
 }

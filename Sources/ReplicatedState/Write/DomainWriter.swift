@@ -7,8 +7,8 @@ import Synchronization
 /// Turns many concurrent requests into few appends.
 ///
 /// Each request is decided against the replica's state. What was decided in one batch is appended
-/// at once, compared with the domain's last sequence; when someone else was quicker the batch is
-/// decided again. A request is answered when its records and its event are on disk, and its change
+/// at once, compared with the domain's last sequence, while the next batch forms behind it; when
+/// someone else was quicker both are decided again. A request is answered when its records and its event are on disk, and its change
 /// can then be read here.
 package final class DomainWriter<State: DomainState>: Sendable {
     private struct Queue {
@@ -21,8 +21,9 @@ package final class DomainWriter<State: DomainState>: Sendable {
     let replica: DomainReplica<State>
     let domain: DomainBinding
     private let queue = Mutex(Queue())
-    private let arrived = Signal()
     private let requestCount = Atomic<UInt64>(0)
+    /// Told when a request has come, and when an append has ended.
+    let arrived = Signal()
 
     package init(_ replica: DomainReplica<State>, domain: DomainBinding) {
         precondition(replica.settings.domains.contains(domain))
@@ -69,7 +70,11 @@ package final class DomainWriter<State: DomainState>: Sendable {
     /// Writes until cancelled. Requests that wait are then refused.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.writeBatches() }
+            group.addTask { [self] in
+                // Those beside it may wait for an answer, and are waited for.
+                defer { end() }
+                try await WritePipeline(writer: self).run()
+            }
             group.addTask { try await DataKeyRewrapper(writer: self).run() }
             group.addTask { try await Resealer(writer: self).run() }
             defer { group.cancelAll() }
@@ -77,18 +82,11 @@ package final class DomainWriter<State: DomainState>: Sendable {
         }
     }
 
-    private func writeBatches() async throws {
-        // Those beside it may wait for an answer, and are waited for.
-        defer { end() }
-        while true {
-            _ = try await arrived.wait(until: .never) { [self] in
-                queue.withLock { !$0.items.isEmpty }
-            }
-            let items = takeItems()
-            let rest = await BatchWriter(writer: self).write(items)
-            if !rest.isEmpty { queue.withLock { $0.items.insert(contentsOf: rest, at: 0) } }
-            try Task.checkCancellation()
-        }
+    /// How many requests wait to be decided.
+    var itemCount: Int { queue.withLock { $0.items.count } }
+
+    func waitForItems() async throws {
+        _ = try await arrived.wait(until: .never) { [self] in itemCount > 0 }
     }
 
     private func enqueue(_ item: PendingWrite<State>) {
@@ -106,9 +104,10 @@ package final class DomainWriter<State: DomainState>: Sendable {
         arrived.notify()
     }
 
-    private func takeItems() -> [PendingWrite<State>] {
+    /// The requests that have waited longest, at most so many.
+    func takeItems(_ countMax: Int) -> [PendingWrite<State>] {
         queue.withLock { queue in
-            let count = min(queue.items.count, WriteBatch<State>.recordsGoal)
+            let count = min(queue.items.count, countMax)
             let items = Array(queue.items.prefix(count))
             queue.items.removeFirst(count)
             return items

@@ -41,23 +41,56 @@ struct WriteBatch<State: DomainState>: Sendable {
 
     private(set) var items: [PendingWrite<State>] = []
     private(set) var changes: [RecordChange] = []
+    /// The changes as they go into the log.
+    private(set) var records: [LogRecord] = []
     private(set) var events: [TrailEvent] = []
+    /// Whether a request was turned away because there is no room for it.
+    private(set) var isFull = false
     private var bytes = 0
     private var exclusive: Set<String> = []
     private var shared: Set<String> = []
+    /// Claims of the batch before, which is not applied yet.
+    private var exclusiveBefore: Set<String> = []
+    private var sharedBefore: Set<String> = []
+
+    init() {}
+
+    /// A batch whose requests are decided while `other` is on its way.
+    init(behind other: WriteBatch) {
+        exclusiveBefore = other.exclusive
+        sharedBefore = other.shared
+    }
+
+    /// Whether a change in it is sealed under the data key.
+    var isSealed: Bool {
+        changes.contains { if case .sealed = $0.content { true } else { false } }
+    }
 
     /// Takes a request in; false when it has to wait for the next batch.
-    mutating func take(_ item: PendingWrite<State>, _ planned: PlannedWrite) throws -> Bool {
+    mutating func take(
+        _ item: PendingWrite<State>, _ planned: PlannedWrite,
+        sealed: (RecordChange) throws -> LogRecord
+    ) throws -> Bool {
         let size = try Self.checkedSize(planned)
         guard
             items.isEmpty
                 || (changes.count + planned.changes.count <= Self.recordsGoal
                     && bytes + size <= Self.bytesMax)
-        else { return false }
+        else {
+            isFull = true
+            return false
+        }
         let own = planned.changes.map(\.key) + planned.exclusive
-        guard !own.contains(where: { exclusive.contains($0) || shared.contains($0) }),
-            !planned.shared.contains(where: { exclusive.contains($0) })
+        guard
+            !own.contains(where: {
+                exclusive.contains($0) || shared.contains($0) || exclusiveBefore.contains($0)
+                    || sharedBefore.contains($0)
+            }),
+            !planned.shared.contains(where: {
+                exclusive.contains($0) || exclusiveBefore.contains($0)
+            })
         else { return false }
+        records.append(contentsOf: try planned.changes.map(sealed))
         exclusive.formUnion(own)
         shared.formUnion(planned.shared)
         bytes += size

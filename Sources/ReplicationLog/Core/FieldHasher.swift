@@ -19,10 +19,15 @@ struct FieldHasher {
         buffer.append(contentsOf: text.utf8)
     }
 
-    mutating func add(_ bytes: Data) {
+    mutating func add(_ bytes: Data) { bytes.withUnsafeBytes { add($0) } }
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer) {
         addLength(bytes.count)
-        bytes.withUnsafeBytes { buffer.append(contentsOf: $0) }
+        buffer.append(contentsOf: bytes)
     }
+
+    /// Begins again; the memory stays.
+    mutating func removeAll() { buffer.removeAll(keepingCapacity: true) }
 
     private mutating func addLength(_ count: Int) {
         withUnsafeBytes(of: UInt32(count).bigEndian) { buffer.append(contentsOf: $0) }
@@ -30,7 +35,12 @@ struct FieldHasher {
 
     /// The 32 bytes as four 64-bit numbers in the given byte order.
     func lanes(bigEndian: Bool) -> SIMD4<UInt64> {
-        SHA256.hash(data: buffer).withUnsafeBytes { bytes in
+        let digest = buffer.withUnsafeBytes { bytes in
+            var hash = SHA256()
+            hash.update(bufferPointer: bytes)
+            return hash.finalize()
+        }
+        return digest.withUnsafeBytes { bytes in
             var lanes = SIMD4<UInt64>()
             for lane in 0..<4 {
                 let raw = bytes.loadUnaligned(fromByteOffset: lane * 8, as: UInt64.self)

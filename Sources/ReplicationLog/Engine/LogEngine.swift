@@ -43,8 +43,15 @@ package protocol LogEngine: Sendable {
     /// already held are passed over. Returns where the stream stands.
     func apply(_ batch: ValidatedBatch) async throws -> LogPosition
 
+    /// The same for several batches, in one transaction where the engine can. Returns where the stream
+    /// of each stood after it.
+    func apply(_ batches: [ValidatedBatch]) async throws -> [LogPosition]
+
     /// Entries of a stream in order, whole commits, checksums verified.
     func read(_ query: ReadQuery) async throws -> ReadResult
+
+    /// The same as they travel.
+    func readEncoded(_ query: ReadQuery) async throws -> EncodedRead
 
     /// Entries at these sequences of a stream that are held and intact; damaged ones and those that
     /// compaction has removed are left out.
@@ -119,6 +126,12 @@ package protocol LogEngine: Sendable {
 
 extension LogEngine {
     package var leads: Bool { true }
+
+    package func apply(_ batches: [ValidatedBatch]) async throws -> [LogPosition] {
+        var positions: [LogPosition] = []
+        for batch in batches { positions.append(try await apply(batch)) }
+        return positions
+    }
 }
 
 extension LogEngine {

@@ -48,6 +48,25 @@ extension TransactionalLogEngine {
         ) { try $0.append(command) }
     }
 
+    package func apply(_ batches: [ValidatedBatch]) async throws -> [LogPosition] {
+        guard batches.count > 1 else {
+            return batches.isEmpty ? [] : [try await apply(batches[0])]
+        }
+        let weight = batches.reduce(0) { total, batch in
+            batch.batch.entries.reduce(total + 256) { $0 + $1.key.utf8.count + $1.value.count }
+        }
+        do {
+            return try await write(weight: weight) { transaction in
+                try batches.map { try transaction.apply($0) }
+            }
+        } catch let error as LogError where !error.isOfStorage {
+            // One of them is refused: those before it are good.
+            var positions: [LogPosition] = []
+            for batch in batches { positions.append(try await apply(batch)) }
+            return positions
+        }
+    }
+
     package func apply(_ batch: ValidatedBatch) async throws -> LogPosition {
         let weight = batch.batch.entries.reduce(256) { $0 + $1.key.utf8.count + $1.value.count }
         return try await write(weight: weight) { try $0.apply(batch) }
@@ -91,5 +110,15 @@ extension TransactionalLogEngine {
     package func record(_ events: [TrailDraft]) async throws {
         let weight = events.reduce(64) { $0 + 2 * $1.cloudTrailJSON.utf8.count + 256 }
         try await write(weight: weight) { try $0.record(events) }
+    }
+}
+
+extension LogError {
+    /// Whether another attempt at a part of the work would end in the same way.
+    fileprivate var isOfStorage: Bool {
+        switch code {
+        case .storageFull, .storageReadOnly, .storageFailed, .busy, .closed: true
+        default: false
+        }
     }
 }

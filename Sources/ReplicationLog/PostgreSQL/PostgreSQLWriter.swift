@@ -6,14 +6,14 @@ import Synchronization
 /// What a PostgreSQL engine shows to the rest of the process.
 final class PostgreSQLPublished: Sendable {
     private let current: Mutex<LogState>
-    private let observer = Mutex<(@Sendable ([LogEntry], LogState) -> Void)?>(nil)
+    private let observer = CommitObserver()
 
     init(_ state: LogState) { current = Mutex(state) }
 
     var state: LogState { current.withLock { $0 } }
 
     func setObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void) {
-        self.observer.withLock { $0 = observer }
+        self.observer.set(observer)
     }
 
     /// Makes a state the present one, then tells the observer.
@@ -23,7 +23,7 @@ final class PostgreSQLPublished: Sendable {
     }
 
     func tell(_ entries: [LogEntry], _ state: LogState) {
-        observer.withLock { $0 }?(entries, state)
+        observer.tell(entries, state)
     }
 }
 

@@ -13,7 +13,9 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
     private let published: Mutex<Published>
     private let queue = Mutex(WriteQueue())
     private let requests: Mutex<RequestMemory>
-    private let observer = Mutex<(@Sendable ([LogEntry], LogState) -> Void)?>(nil)
+    private let observer = CommitObserver()
+    /// Nil for a log that is only read.
+    private let checkpointer: SQLiteCheckpointer?
 
     private struct Published {
         var state: LogState
@@ -25,9 +27,16 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
     ///
     /// Throws: `storageFull`, `storageReadOnly`, `storageFailed`; `logMismatch` when the file
     /// belongs to another Region.
-    package init(path: String, region: String, isReadOnly: Bool = false) throws {
+    ///
+    /// `checkpointPages` is the size of the write-ahead log at which it is copied into the database.
+    package init(
+        path: String, region: String, isReadOnly: Bool = false, checkpointPages: Int = 4_000
+    ) throws {
         do {
             pool = try Self.open(path, isReadOnly: isReadOnly)
+            checkpointer =
+                isReadOnly
+                ? nil : try SQLiteCheckpointer(pool, path: path, pagesMin: checkpointPages)
             self.region = region
             let loaded = try pool.read { db in
                 let state = try Self.loadState(db, region: region)
@@ -57,7 +66,6 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
         try pool.writeWithoutTransaction { db in
             // GRDB sets NORMAL for WAL; an acknowledged append must be on disk.
             try db.execute(sql: "PRAGMA synchronous = FULL")
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 16000")
             try db.execute(sql: "PRAGMA cache_size = -65536")
         }
         try SQLiteSchema.migrator.migrate(pool)
@@ -71,13 +79,14 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
     package func setCommitObserver(
         _ observer: @escaping @Sendable ([LogEntry], LogState) -> Void
     ) {
-        self.observer.withLock { $0 = observer }
+        self.observer.set(observer)
     }
 
     package func close() async {
         queue.withLock { $0.close() }
         // Waits for its turn behind the drain that may be running.
         _ = try? await pool.writeWithoutTransaction { _ in }
+        await checkpointer?.close()
         try? pool.close()
     }
 
@@ -155,6 +164,6 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
         }
         requests.withLock { $0.take(transaction) }
         guard transaction.changesLog else { return }
-        observer.withLock { $0 }?(transaction.stored, transaction.state)
+        observer.tell(transaction.stored, transaction.state)
     }
 }

@@ -1,6 +1,7 @@
 package import Contracts
 import Foundation
 import GRDB
+import SwiftProtobuf
 
 extension SQLiteLogEngine {
     /// Runs `body` on a snapshot beside the writer.
@@ -19,34 +20,62 @@ extension SQLiteLogEngine {
     }
 
     private static func read(_ query: ReadQuery, _ db: Database) throws -> ReadResult {
+        guard let standing = try standing(query, db) else {
+            return ReadResult(
+                entries: [], through: .with { $0.stream = query.stream.text }, isAtHead: true,
+                compactedThrough: 0)
+        }
+        var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
+        if let statement = try statement(query, standing, db) {
+            let names = try domainNames(of: standing.stream, db)
+            let rows = try Row.fetchCursor(statement)
+            while let row = try rows.next() {
+                guard batch.add(try entry(row, stream: query.stream, names)) else { break }
+            }
+        }
+        return ReadResult(
+            entries: batch.entries, through: batch.through(head: standing.head),
+            isAtHead: !batch.isFull, compactedThrough: standing.compactedThrough)
+    }
+
+    /// Where a stream stands in storage.
+    struct Standing {
+        /// Its number.
+        let stream: Int64
+        let head: LogPosition
+        let compactedThrough: UInt64
+    }
+
+    /// Nil when nothing of the stream is there.
+    ///
+    /// Throws: what `checkStanding` says of the reader.
+    static func standing(_ query: ReadQuery, _ db: Database) throws -> Standing? {
         let row = try Row.fetchOne(
             db, sql: "SELECT * FROM streams WHERE name = ?", arguments: [query.stream.text])
-        var head = LogPosition()
-        head.stream = query.stream.text
         guard let row else {
             try query.checkStanding(head: 0, purged: 0)
-            return ReadResult(entries: [], through: head, isAtHead: true, compactedThrough: 0)
+            return nil
         }
+        var head = LogPosition()
+        head.stream = query.stream.text
         head.epoch = UInt64(row["head_epoch"] as Int64)
         head.sequence = UInt64(row["head"] as Int64)
         try query.checkStanding(
             head: head.sequence, purged: UInt64(row["purged_through"] as Int64))
-        let batch = try readEntries(query, stream: row["id"], head: head.sequence, db)
-        return ReadResult(
-            entries: batch.entries, through: batch.through(head: head), isAtHead: !batch.isFull,
+        return Standing(
+            stream: row["id"], head: head,
             compactedThrough: UInt64(row["compacted_through"] as Int64))
     }
 
-    private static func readEntries(
-        _ query: ReadQuery, stream: Int64, head: UInt64, _ db: Database
-    ) throws -> CommitBatch {
-        let names = try domainNames(of: stream, db)
+    /// The rows to read; nil when the stream has none of the domains.
+    static func statement(
+        _ query: ReadQuery, _ standing: Standing, _ db: Database
+    ) throws -> Statement? {
         var filter = ""
         if let domains = query.domains {
+            let names = try domainNames(of: standing.stream, db)
             let ids = names.filter { domains.contains($0.value) }.keys.sorted()
-            guard !ids.isEmpty else {
-                return CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
-            }
+            guard !ids.isEmpty else { return nil }
             filter = "AND domain IN (\(ids.map(String.init).joined(separator: ",")))"
         }
         let statement = try db.cachedStatement(
@@ -55,15 +84,10 @@ extension SQLiteLogEngine {
                 written_at FROM entries WHERE id > ? AND id <= ? \(filter) ORDER BY id
                 """)
         statement.setUncheckedArguments([
-            EntryID.make(stream: stream, sequence: query.after),
-            EntryID.make(stream: stream, sequence: head),
+            EntryID.make(stream: standing.stream, sequence: query.after),
+            EntryID.make(stream: standing.stream, sequence: standing.head.sequence),
         ])
-        let rows = try Row.fetchCursor(statement)
-        var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
-        while let row = try rows.next() {
-            guard batch.add(try entry(row, stream: query.stream, names)) else { break }
-        }
-        return batch
+        return statement
     }
 
     static func domainNames(of stream: Int64, _ db: Database) throws -> [Int64: String] {

@@ -23,10 +23,11 @@ extension SCIMValue {
         guard depth <= 16 else { throw SCIMError.bad(.invalidSyntax, "The body nests too deeply.") }
         switch json {
         case let text as String: return .string(text)
-        case let number as NSNumber: return convert(number)
+        case let object as [String: Any]: return try convert(object, depth: depth)
         case let values as [Any]:
             return .array(try values.map { try convert($0, depth: depth + 1) })
-        case let object as [String: Any]: return try convert(object, depth: depth)
+        // Last: asked whether it is a number, a whole object would be bridged to find out.
+        case let number as NSNumber: return convert(number)
         default: return .null
         }
     }

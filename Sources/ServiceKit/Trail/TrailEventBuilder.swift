@@ -1,5 +1,4 @@
 public import Contracts
-import Foundation
 
 extension TrailEvent {
     /// An event of the trail. Parameters are turned into JSON with sorted names.
@@ -17,17 +16,9 @@ extension TrailEvent {
         self.actor = actor
         self.readOnly = readOnly
         self.eventType = type
-        self.requestParametersJson = Self.json(request)
-        self.responseElementsJson = Self.json(response)
-        self.additionalEventDataJson = Self.json(additional)
-        self.serviceEventDetailsJson = Self.json(serviceDetails)
-    }
-
-    private static func json(_ object: [String: any Sendable]) -> String {
-        guard !object.isEmpty, JSONSerialization.isValidJSONObject(object),
-            let data = try? JSONSerialization.data(
-                withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-        else { return "" }
-        return String(decoding: data, as: UTF8.self)
+        self.requestParametersJson = ParameterJSON.text(request)
+        self.responseElementsJson = ParameterJSON.text(response)
+        self.additionalEventDataJson = ParameterJSON.text(additional)
+        self.serviceEventDetailsJson = ParameterJSON.text(serviceDetails)
     }
 }

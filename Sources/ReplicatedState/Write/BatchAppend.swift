@@ -1,0 +1,70 @@
+import Contracts
+import RPC
+
+/// A batch as it goes to the coordinator, and what is to be done when it is durable.
+struct BatchAppend<State: DomainState>: Sendable {
+    let batch: WriteBatch<State>
+    let generation: UInt64
+    let expected: UInt64
+    let domain: DomainBinding
+    var newDataKey: HeldDataKey?
+    /// Changes of data keys, before those of the batch.
+    var leading: [RecordChange] = []
+    var request = CoordinatorAppendRequest()
+
+    /// The domain's last sequence once it is durable.
+    func lastSequence(_ answer: CoordinatorAppendResponse) -> UInt64 {
+        request.records.isEmpty ? expected : answer.position.sequence
+    }
+
+    /// Sends, and repeats with the same request ID when the answer was lost.
+    func send(through client: CoordinatorLogClient) async throws -> CoordinatorAppendResponse {
+        var backoff = Backoff()
+        for _ in 0..<3 {
+            do {
+                return try await client.append(request)
+            } catch let error as RPCError
+                where [.unavailable, .deadlineExceeded].contains(error.code)
+            {
+                try await Task.sleep(for: backoff.next())
+            }
+        }
+        return try await client.append(request)
+    }
+
+    /// Makes what is durable readable here, unless the tail has brought it already, and answers.
+    func settle(_ answer: CoordinatorAppendResponse, in replica: DomainReplica<State>) {
+        if let newDataKey { replica.ring.insert(newDataKey) }
+        replica.ring.take(leading + batch.changes)
+        var position = answer.position
+        if request.records.isEmpty {
+            let stream = domain.scope.stream(of: replica.settings.region)
+            position = replica.positions.first { $0.stream == stream } ?? LogPosition()
+        } else {
+            apply(answer, to: replica)
+        }
+        for item in batch.items { item.finish(.success(position)) }
+    }
+
+    private func apply(_ answer: CoordinatorAppendResponse, to replica: DomainReplica<State>) {
+        let position = answer.position
+        let changes = (leading + batch.changes).enumerated().map { index, change in
+            var value: [UInt8]?
+            if case .sealed(let bytes) = change.content { value = bytes }
+            return SequencedChange(
+                sequence: answer.firstSequence + UInt64(index), epoch: position.epoch,
+                commit: position.sequence,
+                change: DomainChange(
+                    stream: position.stream, domain: domain.name, key: change.key,
+                    version: change.version, value: value))
+        }
+        replica.change { core in
+            guard core.generation == generation else { return }
+            core.apply(changes[...])
+        }
+    }
+
+    func fail(_ error: any Error) {
+        for item in batch.items { item.finish(.failure(error)) }
+    }
+}
