@@ -46,7 +46,7 @@ struct UsualCallTests {
         let key = try await regions.makeKey(multiRegion: false)
         for _ in 0..<3 { _ = try await regions.encrypt("x", key.keyID) }
         let ring = try regions.module(TestRegions.home).administration.ring
-        weak var old = ring[key.keyID]
+        weak let old = ring[key.keyID]
         #expect(old != nil)
         try await regions.disable(key.keyID)
         #expect(old == nil)
