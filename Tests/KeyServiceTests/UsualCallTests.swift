@@ -41,6 +41,17 @@ struct UsualCallTests {
         #expect(decrypts?.requests == 11 && decrypts?.refused == 8)
     }
 
+    @Test("a key that is gone is not kept by what was allowed before")
+    func released() async throws {
+        let key = try await regions.makeKey(multiRegion: false)
+        for _ in 0..<3 { _ = try await regions.encrypt("x", key.keyID) }
+        let ring = try regions.module(TestRegions.home).administration.ring
+        weak let old = ring[key.keyID]
+        #expect(old != nil)
+        try await regions.disable(key.keyID)
+        #expect(old == nil)
+    }
+
     @Test("limits hold for repeated requests as well")
     func limits() async throws {
         let key = try await regions.makeKey(multiRegion: false)

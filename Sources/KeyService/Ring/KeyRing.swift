@@ -27,11 +27,18 @@ final class KeyRing: Sendable {
     private let rootKey: any RootKey
     private let content: Mutex<Content>
     private let revisions = Atomic<UInt64>(0)
+    private let observers = Mutex<[@Sendable () -> Void]>([])
 
     /// Goes up after each change of a key or alias.
     var revision: UInt64 { revisions.load(ordering: .acquiring) }
 
-    private func changed() { revisions.add(1, ordering: .acquiringAndReleasing) }
+    /// Runs after each change, before whoever made it goes on.
+    func onChange(_ body: @escaping @Sendable () -> Void) { observers.withLock { $0.append(body) } }
+
+    private func changed() {
+        revisions.add(1, ordering: .acquiringAndReleasing)
+        for observer in observers.withLock({ $0 }) { observer() }
+    }
 
     /// - Throws: `PolicyError` when a stored policy does not parse.
     init(

@@ -5,11 +5,12 @@ import Synchronization
 
 /// Requests that went through the general path before, with all that it takes to answer them again.
 ///
-/// An entry holds until anything about any key or alias changes: then all of them are void at once.
-/// Only what was allowed and depends on nothing but caller, operation, key and context is kept.
+/// An entry holds until anything about any key or alias changes: then all of them are let go at once, and
+/// with them the material of keys that are gone. Only what was allowed and depends on nothing but
+/// caller, operation, key and context is kept.
 final class UsualAdmissions: Sendable {
     /// What answering takes.
-    struct Admission: Sendable {
+    final class Admission: Sendable {
         let key: ActiveKey
         let counter: UsageCounter
         /// What new ciphertext is made with; nil for signatures.
@@ -18,15 +19,33 @@ final class UsualAdmissions: Sendable {
         let signer: P256PrivateKey?
         /// The end of each response, encoded: the key's ARN, and the material's name where it is told.
         let responseEnd: [UInt8]
+
+        init(
+            key: ActiveKey, counter: UsageCounter, material: SealingMaterial?,
+            signer: P256PrivateKey?, responseEnd: [UInt8]
+        ) {
+            self.key = key
+            self.counter = counter
+            self.material = material
+            self.signer = signer
+            self.responseEnd = responseEnd
+        }
     }
 
-    private struct Entry: Sendable {
-        let revision: UInt64
+    private final class Entry: Sendable {
         let peer: PeerIdentity
         let operation: UInt8
         let key: [UInt8]
         let context: [UInt8]
         let admission: Admission
+
+        init(_ question: Question, _ admission: Admission) {
+            peer = question.peer
+            operation = question.operation
+            key = Array(question.key)
+            context = Array(question.context)
+            self.admission = admission
+        }
     }
 
     private static let slotCount = 1024
@@ -50,23 +69,38 @@ final class UsualAdmissions: Sendable {
         }
     }
 
-    func find(_ question: Question, revision: UInt64) -> Admission? {
+    private let ring: KeyRing
+
+    init(_ ring: KeyRing) {
+        self.ring = ring
+        ring.onChange { [weak self] in self?.removeAll() }
+    }
+
+    func find(_ question: Question) -> Admission? {
         let slot = question.slot
         return slots.withLock { slots in
-            guard let entry = slots[slot], entry.revision == revision,
-                entry.operation == question.operation, Self.same(entry.key, question.key),
-                Self.same(entry.context, question.context), entry.peer == question.peer
+            guard let entry = slots[slot], entry.operation == question.operation,
+                Self.same(entry.key, question.key), Self.same(entry.context, question.context),
+                entry.peer == question.peer
             else { return nil }
             return entry.admission
         }
     }
 
+    /// - Parameter revision: of the ring when what is inserted was found out.
     func insert(_ question: Question, revision: UInt64, _ admission: Admission) {
-        let entry = Entry(
-            revision: revision, peer: question.peer, operation: question.operation,
-            key: Array(question.key), context: Array(question.context), admission: admission)
+        let entry = Entry(question, admission)
         let slot = question.slot
-        slots.withLock { $0[slot] = entry }
+        // A change counts the revision up before it removes what is here.
+        slots.withLock { slots in
+            if ring.revision == revision { slots[slot] = entry }
+        }
+    }
+
+    private func removeAll() {
+        slots.withLock { slots in
+            for slot in slots.indices { slots[slot] = nil }
+        }
     }
 
     private static func same(_ one: [UInt8], _ other: UnsafeRawBufferPointer) -> Bool {

@@ -7,8 +7,7 @@ extension UsualCalls {
         _ operation: KeyOperation, _ key: Bytes, _ context: Bytes, _ peer: PeerIdentity
     ) -> UsualAdmissions.Admission? {
         admissions.find(
-            .init(peer: peer, operation: operation.number, key: key, context: context),
-            revision: operations.ring.revision)
+            .init(peer: peer, operation: operation.number, key: key, context: context))
     }
 
     /// Performs and counts; false, without counting, when it did not work.

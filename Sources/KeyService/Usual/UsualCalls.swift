@@ -13,11 +13,12 @@ struct UsualCalls: Sendable {
 
     let operations: KeyOperations
     let callers: CallerDirectory
-    let admissions = UsualAdmissions()
+    let admissions: UsualAdmissions
 
     init(operations: KeyOperations, callers: CallerDirectory) {
         self.operations = operations
         self.callers = callers
+        admissions = UsualAdmissions(operations.ring)
     }
 
     /// Blobs and plaintexts up to this size are made where they are sent from.

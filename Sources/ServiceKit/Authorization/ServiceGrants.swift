@@ -96,10 +96,10 @@ extension ServiceRules {
             Grant(
                 [
                     I.addRegion, I.removeRegion, I.cancelRegion, I.promoteRegion, I.updateInstance,
-                    I.putIdentityProvider, I.rotateDataKeys,
+                    I.putIdentityProvider,
                 ],
                 local(.portal) + [administrator]),
-            Grant([I.createInstance, I.reapplySettings], [administrator]),
+            Grant([I.createInstance, I.reapplySettings, I.rotateDataKeys], [administrator]),
             Grant([TrailMethods.record], local(.directory, .permission, .keys, .portal)),
             Grant(
                 [TrailMethods.lookUp, TrailMethods.export, TrailMethods.verify],
