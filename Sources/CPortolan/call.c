@@ -31,9 +31,10 @@ static int64_t forget_cancelled(connection *connection) {
     return earliest;
 }
 
-// Waits for the connection and for room on it, with the lock held.
+// Waits for the connection and for room on it, with the lock held. How much of streamed requests may be
+// sent is among the server's settings.
 static portolan_code wait_for_room(
-    connection *connection, int64_t deadline, portolan_error *error) {
+    connection *connection, int64_t deadline, call_kind kind, portolan_error *error) {
     while (true) {
         if (connection->phase == FAILED || connection->phase == DRAINING) {
             error_copy(error, &connection->failure);
@@ -46,6 +47,7 @@ static portolan_code wait_for_room(
         }
         int64_t earliest = forget_cancelled(connection);
         if (connection->phase == OPEN && connection->outbound.count < OUTBOUND_BYTES_MAX &&
+            (kind != STREAMED_REQUESTS || connection->is_settled) &&
             connection->calls_count + connection->cancelled_count < connection->streams_max)
             return PORTOLAN_OK;
         int64_t until = earliest < deadline ? earliest : deadline;
@@ -54,7 +56,7 @@ static portolan_code wait_for_room(
     }
 }
 
-static call *call_new(bool is_stream) {
+static call *call_new(call_kind kind) {
     call *made = calloc(1, sizeof *made);
     if (made == NULL) return NULL;
     pthread_condattr_t monotonic;
@@ -62,7 +64,7 @@ static call *call_new(bool is_stream) {
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&made->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    made->is_stream = is_stream;
+    made->kind = kind;
     made->credit = STREAM_CREDIT_BYTES;
     return made;
 }
@@ -82,15 +84,15 @@ static void call_free(call *call) {
 
 call *connection_start(
     connection *connection, const char *method, const portolan_call_options *options,
-    int64_t deadline, const uint8_t *request, size_t count, bool is_stream,
+    int64_t deadline, const uint8_t *request, size_t count, call_kind kind,
     portolan_error *error) {
-    call *made = call_new(is_stream);
+    call *made = call_new(kind);
     if (made == NULL) {
         out_of_memory(error);
         return NULL;
     }
     pthread_mutex_lock(&connection->lock);
-    portolan_code code = wait_for_room(connection, deadline, error);
+    portolan_code code = wait_for_room(connection, deadline, kind, error);
     if (code == PORTOLAN_OK) {
         int64_t left = deadline == NEVER ? 0 : deadline - now_ms();
         uint64_t timeout = deadline == NEVER ? 0 : left > 0 ? (uint64_t)left * 1000 : 1;
@@ -99,7 +101,8 @@ call *connection_start(
         if (made->id > UINT32_MAX - (1 << 20)) connection->phase = DRAINING;
         // A server that was silent while nobody called has not gone silent.
         if (connection->calls_count == 0) connection->last_read = now_ms();
-        if (send_call(connection, made->id, method, timeout, options, request, count)) {
+        made->allowance = connection->request_credit;
+        if (send_call(connection, made->id, method, timeout, options, request, count, kind)) {
             size_t bucket = made->id % CALL_BUCKETS;
             made->next = connection->calls[bucket];
             connection->calls[bucket] = made;
@@ -137,7 +140,7 @@ void connection_release(connection *connection, call *call) {
     call_free(call);
 }
 
-portolan_code connection_answer(
+portolan_code connection_wait(
     connection *connection, call *call, int64_t deadline, portolan_buffer *answer,
     portolan_error *error) {
     portolan_code code = PORTOLAN_OK;
@@ -152,8 +155,55 @@ portolan_code connection_answer(
         call->answer = (portolan_buffer){NULL, 0};
     }
     pthread_mutex_unlock(&connection->lock);
+    return code;
+}
+
+portolan_code connection_answer(
+    connection *connection, call *call, int64_t deadline, portolan_buffer *answer,
+    portolan_error *error) {
+    portolan_code code = connection_wait(connection, call, deadline, answer, error);
     connection_release(connection, call);
     return code;
+}
+
+int connection_send(
+    connection *connection, call *call, int64_t deadline, const uint8_t *request, size_t count,
+    portolan_error *error) {
+    static const uint8_t none;
+    int outcome = 1;
+    pthread_mutex_lock(&connection->lock);
+    bool is_late = false;
+    while (!call->is_over && !is_late &&
+           (call->allowance <= 0 || connection->outbound.count >= OUTBOUND_BYTES_MAX))
+        is_late = !wait_for(&connection->changed, connection, deadline);
+    if (call->is_over) {
+        outcome = call->error.code == PORTOLAN_OK ? 0 : -1;
+        if (outcome < 0) error_copy(error, &call->error);
+    } else if (is_late) {
+        cancel(connection, call);
+        late(&call->error);
+        late(error);
+        outcome = -1;
+    } else if (call->has_ended_requests ||
+               !send_request(connection, call->id, request == NULL ? &none : request, count)) {
+        if (call->has_ended_requests)
+            fail(
+                error, PORTOLAN_FAILED_PRECONDITION, "REQUESTS_ENDED",
+                "The last request was sent already.");
+        else out_of_memory(error);
+        outcome = -1;
+    } else {
+        call->allowance -= (int64_t)count + MESSAGE_OVERHEAD_BYTES;
+    }
+    pthread_mutex_unlock(&connection->lock);
+    return outcome;
+}
+
+void connection_end_requests(connection *connection, call *call) {
+    pthread_mutex_lock(&connection->lock);
+    if (!call->is_over && !call->has_ended_requests)
+        call->has_ended_requests = send_request(connection, call->id, NULL, 0);
+    pthread_mutex_unlock(&connection->lock);
 }
 
 // Takes the first message and gives credit back in large pieces, with the lock held.

@@ -145,7 +145,7 @@ static portolan_code attempt(
     connection *connection = enter(client, error);
     if (connection == NULL) return error->code;
     call *call = connection_start(
-        connection, method, options, deadline, request, count, false, error);
+        connection, method, options, deadline, request, count, UNARY, error);
     portolan_code code = call == NULL
         ? error->code
         : connection_answer(connection, call, deadline, answer, error);
@@ -192,12 +192,12 @@ portolan_code portolan_call(
     return code;
 }
 
-portolan_stream *portolan_stream_open(
+static portolan_stream *open_stream(
     portolan_client *client, const char *method, const portolan_call_options *options,
-    const uint8_t *request, size_t request_count, portolan_error *error) {
+    const uint8_t *request, size_t count, call_kind kind, portolan_error *error) {
     static const portolan_call_options none;
     if (options == NULL) options = &none;
-    if (check(options, request_count, error) != PORTOLAN_OK) return NULL;
+    if (check(options, count, error) != PORTOLAN_OK) return NULL;
     portolan_stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL) {
         out_of_memory(error);
@@ -208,13 +208,44 @@ portolan_stream *portolan_stream_open(
     stream->connection = enter(client, error);
     if (stream->connection != NULL) {
         stream->call = connection_start(
-            stream->connection, method, options, stream->deadline, request, request_count, true,
-            error);
+            stream->connection, method, options, stream->deadline, request, count, kind, error);
         if (stream->call != NULL) return stream;
         leave(client);
     }
     free(stream);
     return NULL;
+}
+
+portolan_stream *portolan_stream_open(
+    portolan_client *client, const char *method, const portolan_call_options *options,
+    const uint8_t *request, size_t request_count, portolan_error *error) {
+    return open_stream(
+        client, method, options, request, request_count, STREAMED_ANSWER, error);
+}
+
+portolan_stream *portolan_stream_start(
+    portolan_client *client, const char *method, const portolan_call_options *options,
+    portolan_error *error) {
+    return open_stream(client, method, options, NULL, 0, STREAMED_REQUESTS, error);
+}
+
+int portolan_stream_send(
+    portolan_stream *stream, const uint8_t *request, size_t request_count,
+    portolan_error *error) {
+    static const portolan_call_options none;
+    if (check(&none, request_count, error) != PORTOLAN_OK) return -1;
+    return connection_send(
+        stream->connection, stream->call, stream->deadline, request, request_count, error);
+}
+
+void portolan_stream_end_requests(portolan_stream *stream) {
+    connection_end_requests(stream->connection, stream->call);
+}
+
+portolan_code portolan_stream_answer(
+    portolan_stream *stream, portolan_buffer *answer, portolan_error *error) {
+    *answer = (portolan_buffer){NULL, 0};
+    return connection_wait(stream->connection, stream->call, stream->deadline, answer, error);
 }
 
 int portolan_stream_next(

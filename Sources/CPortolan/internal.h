@@ -87,13 +87,25 @@ typedef struct message {
     portolan_buffer content;
 } message;
 
+typedef enum {
+    // One request, one answer.
+    UNARY,
+    // One request, answers that are read as they come.
+    STREAMED_ANSWER,
+    // Requests that follow, and one answer or streamed ones.
+    STREAMED_REQUESTS,
+} call_kind;
+
 // One call under way. Protected by its connection's lock.
 typedef struct call {
     struct call *next;
     uint32_t id;
     pthread_cond_t changed;
+    call_kind kind;
+    // What may still be sent of streamed requests, and whether the last was.
+    int64_t allowance;
+    bool has_ended_requests;
     // Of a streamed answer.
-    bool is_stream;
     message *first, *last;
     // What the server may still send, and what was read but not given back.
     int64_t credit, consumed;
@@ -117,6 +129,9 @@ typedef struct connection {
     bool is_stopping;
     portolan_error failure;
     uint32_t next_id, streams_max;
+    // What streamed requests start with, once the server's settings are there.
+    int64_t request_credit;
+    bool is_settled;
     size_t calls_count;
     call *calls[CALL_BUCKETS];
     // Ends of the grace of cancelled calls that may still count on the server.
@@ -146,11 +161,20 @@ INTERNAL bool connection_is_idle(connection *connection);
 // Starts a call; waits for the connection and for room on it. NULL and the error.
 INTERNAL call *connection_start(
     connection *connection, const char *method, const portolan_call_options *options,
-    int64_t deadline, const uint8_t *request, size_t count, bool is_stream, portolan_error *error);
+    int64_t deadline, const uint8_t *request, size_t count, call_kind kind, portolan_error *error);
 // Waits for the end of a unary call.
 INTERNAL portolan_code connection_answer(
     connection *connection, call *call, int64_t deadline, portolan_buffer *answer,
     portolan_error *error);
+// The same, without freeing the call.
+INTERNAL portolan_code connection_wait(
+    connection *connection, call *call, int64_t deadline, portolan_buffer *answer,
+    portolan_error *error);
+// Sends one more of streamed requests, once there is credit: 1, 0 when the call has ended well, -1.
+INTERNAL int connection_send(
+    connection *connection, call *call, int64_t deadline, const uint8_t *request, size_t count,
+    portolan_error *error);
+INTERNAL void connection_end_requests(connection *connection, call *call);
 // The next message of a stream: 1, 0 or -1.
 INTERNAL int connection_next(
     connection *connection, call *call, int64_t deadline, portolan_buffer *message,
@@ -174,7 +198,10 @@ INTERNAL call *connection_find(connection *connection, uint32_t id);
 
 INTERNAL bool send_call(
     connection *connection, uint32_t id, const char *method, uint64_t timeout_us,
-    const portolan_call_options *options, const uint8_t *request, size_t count);
+    const portolan_call_options *options, const uint8_t *request, size_t count, call_kind kind);
+// One of streamed requests; NULL says that there are no more.
+INTERNAL bool send_request(
+    connection *connection, uint32_t id, const uint8_t *request, size_t count);
 INTERNAL bool send_cancel(connection *connection, uint32_t id);
 INTERNAL bool send_credit(connection *connection, uint32_t id, uint32_t bytes);
 INTERNAL bool send_ping(connection *connection, uint64_t data, bool is_acknowledgement);

@@ -68,7 +68,7 @@ static bool copy_payload(portolan_buffer *target, const ProtobufCBinaryData *pay
 
 static bool receive_message(
     connection *connection, call *call, const Portolan__Rpc__V1__Message *body) {
-    if (!call->is_stream || call->credit <= 0)
+    if (call->kind == UNARY || call->credit <= 0)
         return garbage(connection, "more than it may on a stream");
     message *arrived = calloc(1, sizeof *arrived);
     if (arrived == NULL || !copy_payload(&arrived->content, &body->payload)) {
@@ -101,7 +101,7 @@ static bool receive_end(connection *connection, call *call, const Portolan__Rpc_
     connection_remove(connection, call);
     call->is_over = true;
     bool is_kept = end->status == 0
-        ? call->is_stream || copy_payload(&call->answer, &end->payload)
+        ? call->kind == STREAMED_ANSWER || copy_payload(&call->answer, &end->payload)
         : refusal(&call->error, end);
     if (!is_kept) out_of_memory(&call->error);
     pthread_cond_broadcast(&call->changed);
@@ -137,6 +137,9 @@ static bool receive_settings(
     connection *connection, const Portolan__Rpc__V1__Settings *settings) {
     connection->streams_max =
         settings->streams_max > 0 ? settings->streams_max : STREAMS_DEFAULT;
+    connection->request_credit =
+        settings->stream_credit_bytes > 0 ? settings->stream_credit_bytes : STREAM_CREDIT_BYTES;
+    connection->is_settled = true;
     pthread_cond_broadcast(&connection->changed);
     return true;
 }
@@ -147,6 +150,14 @@ static bool receive_ping(connection *connection, const Portolan__Rpc__V1__Ping *
     if (connection->outbound.count > OUTBOUND_BYTES_MAX)
         return garbage(connection, "pings and took nothing");
     return send_ping(connection, ping->data, true) || no_memory(connection);
+}
+
+static bool receive_credit(
+    connection *connection, call *call, const Portolan__Rpc__V1__Credit *credit) {
+    // Added up far beyond what anybody would send, it must not overflow.
+    if (call->allowance < INT64_MAX / 2) call->allowance += credit->bytes;
+    pthread_cond_broadcast(&connection->changed);
+    return true;
 }
 
 static bool receive_frame(connection *connection, const Portolan__Rpc__V1__Frame *frame) {
@@ -161,7 +172,8 @@ static bool receive_frame(connection *connection, const Portolan__Rpc__V1__Frame
         return call == NULL || receive_message(connection, call, frame->message);
     case PORTOLAN__RPC__V1__FRAME__BODY_END:
         return call == NULL || receive_end(connection, call, frame->end);
-    case PORTOLAN__RPC__V1__FRAME__BODY_CREDIT: return true;
+    case PORTOLAN__RPC__V1__FRAME__BODY_CREDIT:
+        return call == NULL || receive_credit(connection, call, frame->credit);
     case PORTOLAN__RPC__V1__FRAME__BODY_CALL:
     case PORTOLAN__RPC__V1__FRAME__BODY_CANCEL:
         return garbage(connection, "a frame that only clients send");

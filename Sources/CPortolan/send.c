@@ -31,7 +31,7 @@ static bool send_frame(connection *connection, const Portolan__Rpc__V1__Frame *f
 
 bool send_call(
     connection *connection, uint32_t id, const char *method, uint64_t timeout_us,
-    const portolan_call_options *options, const uint8_t *request, size_t count) {
+    const portolan_call_options *options, const uint8_t *request, size_t count, call_kind kind) {
     Portolan__Rpc__V1__Call__MetadataEntry entries[METADATA_PAIRS_MAX];
     Portolan__Rpc__V1__Call__MetadataEntry *pointers[METADATA_PAIRS_MAX];
     Portolan__Rpc__V1__Call call = PORTOLAN__RPC__V1__CALL__INIT;
@@ -43,15 +43,31 @@ bool send_call(
     }
     call.method = (char *)method;
     call.timeout_microseconds = timeout_us;
-    call._payload_case = PORTOLAN__RPC__V1__CALL___PAYLOAD_PAYLOAD;
-    call.payload = (ProtobufCBinaryData){.len = count, .data = (uint8_t *)request};
-    call.end_of_requests = true;
+    if (kind != STREAMED_REQUESTS) {
+        call._payload_case = PORTOLAN__RPC__V1__CALL___PAYLOAD_PAYLOAD;
+        call.payload = (ProtobufCBinaryData){.len = count, .data = (uint8_t *)request};
+        call.end_of_requests = true;
+    }
     call.n_metadata = options->metadata_count;
     call.metadata = pointers;
     Portolan__Rpc__V1__Frame frame = PORTOLAN__RPC__V1__FRAME__INIT;
     frame.stream_id = id;
     frame.body_case = PORTOLAN__RPC__V1__FRAME__BODY_CALL;
     frame.call = &call;
+    return send_frame(connection, &frame);
+}
+
+bool send_request(connection *connection, uint32_t id, const uint8_t *request, size_t count) {
+    Portolan__Rpc__V1__Message message = PORTOLAN__RPC__V1__MESSAGE__INIT;
+    if (request != NULL) {
+        message._payload_case = PORTOLAN__RPC__V1__MESSAGE___PAYLOAD_PAYLOAD;
+        message.payload = (ProtobufCBinaryData){.len = count, .data = (uint8_t *)request};
+    }
+    message.end_of_requests = request == NULL;
+    Portolan__Rpc__V1__Frame frame = PORTOLAN__RPC__V1__FRAME__INIT;
+    frame.stream_id = id;
+    frame.body_case = PORTOLAN__RPC__V1__FRAME__BODY_MESSAGE;
+    frame.message = &message;
     return send_frame(connection, &frame);
 }
 

@@ -30,7 +30,8 @@ struct EchoCommand: AsyncParsableCommand {
         let request = request
         try await RawRun.measure(
             address: .init(ipAddress: "127.0.0.1", port: server?.port ?? port ?? 0),
-            tls: target.tlsContext(alpn: "echo"), plan: load.plan, seconds: load.seconds
+            tls: target.tlsContext(alpn: "echo", verifying: false), plan: load.plan,
+            seconds: load.seconds
         ) { _ in EchoRequests(request: request) }.report()
         try await server?.stop()
     }

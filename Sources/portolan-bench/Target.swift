@@ -75,7 +75,10 @@ struct Target: ParsableArguments {
     }
 
     /// TLS as any client of the protocol sets it up.
-    func tlsContext(alpn: String) throws -> NIOSSLContext {
+    ///
+    /// `verifying` is false for an echo that shows this client's own certificate, which is none of a
+    /// server; what is measured begins after the handshake.
+    func tlsContext(alpn: String, verifying: Bool = true) throws -> NIOSSLContext {
         let identity = try tlsIdentity()
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateChain =
@@ -84,7 +87,7 @@ struct Target: ParsableArguments {
             try NIOSSLPrivateKey(bytes: identity.privateKey, format: .pem))
         configuration.trustRoots = .certificates(
             try NIOSSLCertificate.fromPEMBytes(identity.trustRoots))
-        configuration.certificateVerification = .noHostnameVerification
+        configuration.certificateVerification = verifying ? .noHostnameVerification : .none
         configuration.minimumTLSVersion = .tlsv13
         configuration.applicationProtocols = [alpn]
         return try NIOSSLContext(configuration: configuration)

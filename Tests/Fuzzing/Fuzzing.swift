@@ -12,6 +12,23 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     return 0
 }
 
+/// libFuzzer's own `main`, by the name under which this package's build links an executable.
+@_cdecl("portolan_fuzz_main")
+public func runFuzzer(
+    _ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+) -> CInt {
+    var (count, arguments) = (count, arguments)
+    return libFuzzer(&count, &arguments) { data, count in fuzzOneInput(data, count) }
+}
+
+// Swift's convention is C's where only pointers and numbers are passed.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func libFuzzer(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ target: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
+) -> CInt
+
 /// The first byte says how the rest is cut, or what it is meant for.
 typealias FuzzTarget = @Sendable (UInt8, ByteBuffer) -> Void
 

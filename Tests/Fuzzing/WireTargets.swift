@@ -21,6 +21,11 @@ private func check(_ frame: FrameBuffer.Frame) {
     _ = frame.string(frame.view.text)
     _ = try? frame.metadata()
     precondition((frame.payload?.readableBytes ?? 0) <= frame.bytes.readableBytes)
+    if let call = frame.bytes.withUnsafeReadableBytes({ CallView($0) }) {
+        precondition(frame.view.kind == .call && frame.view.flag && !frame.view.hasMetadata)
+        precondition(call.streamID == frame.view.streamID && call.method == frame.view.name)
+        precondition(call.payload == frame.view.payload ?? 0..<0)
+    }
     // The generated decoder also refuses text that is not UTF-8, which is why it may fail alone.
     guard let message = try? WireFrame(serializedBytes: Array(frame.bytes.readableBytesView))
     else { return }
@@ -55,12 +60,18 @@ func fuzzGRPC(_ first: UInt8, _ input: ByteBuffer) {
 
 /// Headers of a request: lines of name, colon and value.
 func fuzzHeaders(_ first: UInt8, _ input: ByteBuffer) {
-    var headers: HPACKHeaders = [":method": "POST", "content-type": "application/grpc"]
-    if first & 1 == 1 { headers.add(name: ":path", value: "/portolan.test.v1.Test/Echo") }
-    for line in String(buffer: input).split(separator: "\n") {
-        let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
-        if parts.count == 2 { headers.add(name: parts[0], value: parts[1]) }
+    var block = ByteBuffer()
+    writeHeader(&block, ":method".utf8, "POST".utf8)
+    writeHeader(&block, "content-type".utf8, "application/grpc".utf8)
+    if first & 1 == 1 {
+        writeHeader(&block, ":path".utf8, "/portolan.test.v1.Test/Echo".utf8)
     }
+    for line in input.readableBytesView.split(separator: UInt8(ascii: "\n")) {
+        let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 1)
+        if parts.count == 2 { writeHeader(&block, parts[0], parts[1]) }
+    }
+    var decoder = HPACKDecoder(allocator: ByteBufferAllocator())
+    guard let headers = try? decoder.decodeHeaders(from: &block) else { return }
     do throws(GRPCRequestHead.Refusal) {
         let head = try GRPCRequestHead(headers)
         precondition(head.timeout.map { $0 >= .zero } ?? true)
@@ -74,6 +85,17 @@ func fuzzHeaders(_ first: UInt8, _ input: ByteBuffer) {
             precondition(trailers.contains(name: "grpc-status"))
         }
     }
+}
+
+/// A header as a peer writes it, with bytes that no encoder would let through.
+private func writeHeader(
+    _ block: inout ByteBuffer, _ name: some Collection<UInt8>, _ value: some Collection<UInt8>
+) {
+    block.writeInteger(UInt8(0))
+    block.writeInteger(UInt8(min(name.count, 126)))
+    block.writeBytes(name.prefix(126))
+    block.writeInteger(UInt8(min(value.count, 126)))
+    block.writeBytes(value.prefix(126))
 }
 
 private let requests = ContractMethods.all.sorted { $0.key < $1.key }.map(\.value.request)

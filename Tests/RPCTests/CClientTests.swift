@@ -201,6 +201,72 @@ struct CClientTests {
         }
     }
 
+    // MARK: - Streamed requests
+
+    @Test("a request that is refused, too large or unpaid for ends the call")
+    func refusedRequests() async throws {
+        try await with { client, server in
+            let stopped = await failure {
+                _ = try await client.send(TestMethods.collect, [bytes("a"), bytes("stop")])
+            }
+            #expect(stopped?.reason == "STOPPED")
+            let large = await failure {
+                _ = try await client.send(
+                    TestMethods.collect, [[UInt8](repeating: 0, count: 4 << 20 + 1)])
+            }
+            #expect(large?.reason == "MESSAGE_TOO_LARGE")
+            // Nobody reads them: there is credit for a few only.
+            let late = await failure {
+                _ = try await client.send(
+                    TestMethods.ignore,
+                    Array(repeating: [UInt8](repeating: 0, count: 100_000), count: 10),
+                    timeout: 300)
+            }
+            #expect(late?.reason == "DEADLINE_EXCEEDED")
+            let open = await failure {
+                _ = try await client.send(
+                    TestMethods.collect, [bytes("a")], timeout: 300, isEnded: false)
+            }
+            #expect(open?.reason == "DEADLINE_EXCEEDED")
+            let answer = try await client.call(TestMethods.echo, [1])
+            #expect(answer == [1])
+            #expect(await server.server.metrics().connectionsAccepted == 1)
+        }
+    }
+
+    @Test("streamed requests beyond the credit arrive whole; none and empty ones are fine")
+    func requests() async throws {
+        try await with { client, _ in
+            let request = [UInt8](repeating: 7, count: 10_000)
+            let many = try await client.send(
+                TestMethods.collect, Array(repeating: request, count: 200))
+            #expect(many.answers == [bytes("200 2000000")])
+            #expect(try await client.send(TestMethods.collect, []).answers == [bytes("0 0")])
+            #expect(try await client.send(TestMethods.collect, [[]]).answers == [bytes("1 0")])
+        }
+    }
+
+    @Test("an answer before the last request ends the sending")
+    func earlyAnswer() async throws {
+        try await with { client, _ in
+            let request = [UInt8](repeating: 7, count: 10_000)
+            let early = try await client.send(
+                TestMethods.first, Array(repeating: request, count: 2_000))
+            #expect(early.answers == [request])
+            #expect(early.sent < 2_000)
+        }
+    }
+
+    @Test("requests and answers are streamed together")
+    func chat() async throws {
+        try await with { client, _ in
+            // No more than what both credits let be under way: they are read after the last is sent.
+            let requests = (0..<50).map { bytes("request \($0)") }
+            let answers = try await client.send(TestMethods.chat, requests).answers
+            #expect(answers == requests)
+        }
+    }
+
     // MARK: - Ends of connections
 
     @Test("draining cuts nothing, and the next call finds the server that came after")

@@ -1,4 +1,4 @@
-// libFuzzer: what a hostile server sends, as the client's thread reads it, with two calls under way.
+// libFuzzer: what a hostile server sends, as the client's thread reads it, with a call of each kind under way.
 //
 //     make fuzz      builds it with clang's address sanitizer; `make chaos` runs it for a while
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 
 #include "../internal.h"
 
-static void add_call(connection *connection, call *added, uint32_t id, bool is_stream) {
-    *added = (call){.id = id, .is_stream = is_stream, .credit = STREAM_CREDIT_BYTES};
+static void add_call(connection *connection, call *added, uint32_t id, call_kind kind) {
+    *added = (call){.id = id, .kind = kind, .credit = STREAM_CREDIT_BYTES};
     pthread_cond_init(&added->changed, NULL);
     added->next = connection->calls[id % CALL_BUCKETS];
     connection->calls[id % CALL_BUCKETS] = added;
@@ -33,9 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count) {
     pthread_mutex_init(&fuzzed.lock, NULL);
     pthread_cond_init(&fuzzed.changed, NULL);
     fuzzed.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    call unary, stream;
-    add_call(&fuzzed, &unary, 1, false);
-    add_call(&fuzzed, &stream, 2, true);
+    call unary, stream, requests;
+    add_call(&fuzzed, &unary, 1, UNARY);
+    add_call(&fuzzed, &stream, 2, STREAMED_ANSWER);
+    add_call(&fuzzed, &requests, 3, STREAMED_REQUESTS);
     // The first byte says how the rest is cut into reads.
     size_t piece = count > 0 ? 1 + data[0] : 1;
     bool is_good = true;
@@ -49,9 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count) {
     portolan_error closed = PORTOLAN_ERROR_INIT;
     fail(&closed, PORTOLAN_CANCELLED, "CANCELLED", "over");
     connection_fail(&fuzzed, &closed);
-    if (!unary.is_over || !stream.is_over || fuzzed.calls_count != 0) abort();
+    if (!unary.is_over || !stream.is_over || !requests.is_over || fuzzed.calls_count != 0) abort();
     free_call(&unary);
     free_call(&stream);
+    free_call(&requests);
     bytes_free(&fuzzed.inbound);
     bytes_free(&fuzzed.outbound);
     portolan_error_clear(&fuzzed.failure);

@@ -65,7 +65,7 @@ typedef struct {
     portolan_code code;
     // Stable, for programs: "USER_NOT_FOUND". The client's own: CANNOT_CONNECT, TLS_IDENTITY,
     // TLS_HANDSHAKE, WRONG_SERVER, CONNECTION_LOST, CONNECTION_FAILED, DEADLINE_EXCEEDED, CANCELLED,
-    // MESSAGE_TOO_LARGE, MALFORMED_MESSAGE, UNKNOWN_METHOD, OUT_OF_MEMORY.
+    // MESSAGE_TOO_LARGE, MALFORMED_MESSAGE, UNKNOWN_METHOD, REQUESTS_ENDED, OUT_OF_MEMORY.
     char reason[65];
     // For people; cut at this size.
     char message[1025];
@@ -161,6 +161,27 @@ portolan_stream *portolan_stream_open(
 // thread at a time.
 int portolan_stream_next(
     portolan_stream *stream, portolan_buffer *message, portolan_error *error);
+
+// Starts a call whose requests follow by portolan_stream_send, up to portolan_stream_end_requests. What
+// it gives is read with portolan_stream_next, or, where the method answers once, with
+// portolan_stream_answer. NULL and the error when it cannot be started.
+portolan_stream *portolan_stream_start(
+    portolan_client *client, const char *method, const portolan_call_options *options,
+    portolan_error *error);
+
+// Sends one more request of at most 4 MiB, once the server gives credit for it: 1 when it is on its
+// way, 0 when the server has answered already and wants no more, -1 with the error. One thread at a
+// time, which may be another than the one that reads.
+int portolan_stream_send(
+    portolan_stream *stream, const uint8_t *request, size_t request_count, portolan_error *error);
+
+// Says that there are no more requests. Harmless when the call is over.
+void portolan_stream_end_requests(portolan_stream *stream);
+
+// Waits for the one answer to streamed requests, which may come before the last of them. On
+// PORTOLAN_OK it is to be freed; it is given once.
+portolan_code portolan_stream_answer(
+    portolan_stream *stream, portolan_buffer *answer, portolan_error *error);
 
 // Makes a waiting and every later portolan_stream_next fail with CANCELLED. From any thread.
 void portolan_stream_cancel(portolan_stream *stream);

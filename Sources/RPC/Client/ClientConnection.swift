@@ -266,11 +266,14 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     private func end(_ id: UInt32, _ frame: FrameBuffer.Frame) throws {
-        guard let call = active.removeValue(forKey: id)?.call else { return }
-        if frame.view.number == 0 {
-            call.end(.success(frame.payload ?? ByteBuffer()))
+        guard let call = active[id]?.call else { return }
+        // Until it is understood the call stays, to fail with the connection when it is not.
+        let refusal = frame.view.number == 0 ? nil : try RPCError(frame: frame)
+        active[id] = nil
+        if let refusal {
+            call.fail(refusal)
         } else {
-            call.fail(try RPCError(frame: frame))
+            call.end(.success(frame.payload ?? ByteBuffer()))
         }
         afterEnd()
     }

@@ -49,7 +49,8 @@ final class CClient: @unchecked Sendable {
         options.certificate_file = UnsafePointer(copies[4])
         options.key_file = UnsafePointer(copies[5])
         options.roots_file = UnsafePointer(copies[6])
-        options.connect_timeout_ms = 2_000
+        // Tests of the whole suite run at once.
+        options.connect_timeout_ms = 10_000
         var error = portolan_error()
         guard let made = portolan_client_new(&options, &error) else {
             throw Self.failure(&error)
@@ -107,6 +108,49 @@ final class CClient: @unchecked Sendable {
                 if pause > .zero { usleep(UInt32(pause.nanosecondsClamped / 1_000)) }
             }
             return messages
+        }
+    }
+
+    /// What streamed requests give: the answer that comes once, or the streamed ones.
+    func send(
+        _ method: MethodDescriptor, _ requests: [[UInt8]], timeout: UInt32 = 10_000,
+        isEnded: Bool = true
+    ) async throws -> (answers: [[UInt8]], sent: Int) {
+        try await Self.onThread {
+            var options = portolan_call_options()
+            options.timeout_ms = timeout
+            var error = portolan_error()
+            guard
+                let stream = portolan_stream_start(
+                    self.client, method.fullName, &options, &error)
+            else { throw Self.failure(&error) }
+            defer { portolan_stream_free(stream) }
+            var sent = 0
+            for request in requests {
+                let outcome = portolan_stream_send(stream, request, request.count, &error)
+                guard outcome >= 0 else { throw Self.failure(&error) }
+                if outcome == 0 { break }
+                sent += 1
+            }
+            if isEnded { portolan_stream_end_requests(stream) }
+            var answers: [[UInt8]] = []
+            var answer = portolan_buffer()
+            defer { portolan_buffer_free(&answer) }
+            if method.kind == .clientStreaming {
+                guard portolan_stream_answer(stream, &answer, &error) == PORTOLAN_OK else {
+                    throw Self.failure(&error)
+                }
+                let bytes = UnsafeBufferPointer(start: answer.data, count: answer.count)
+                return ([Array(bytes)], sent)
+            }
+            while true {
+                let outcome = portolan_stream_next(stream, &answer, &error)
+                guard outcome >= 0 else { throw Self.failure(&error) }
+                if outcome == 0 { return (answers, sent) }
+                answers.append(
+                    Array(UnsafeBufferPointer(start: answer.data, count: answer.count)))
+                portolan_buffer_free(&answer)
+            }
         }
     }
 
