@@ -23,8 +23,8 @@ from .network import Network, run
 
 SERVICES = ("keys", "coordinator", "directory")
 PORTS = {"directory": 7101, "keys": 7103, "coordinator": 7104, "permission": 7102, "portal": 7105}
-# The write-ahead log alone may take 64.
-DISK_MEGABYTES = 256
+# The write-ahead log alone may take 300.
+DISK_MEGABYTES = 768
 
 
 class Regions(Cluster):
