@@ -8,9 +8,9 @@ for name in ("address", "region", "user", "certificate", "key", "ca"):
 options = parser.parse_args()
 
 protos, messages = pathlib.Path(__file__).resolve().parent.parent / "Protos", tempfile.mkdtemp()
-files = ["portolan/rpc/v1/frame", "portolan/log/v1/log", "portolan/directory/v1/directory"]
+files = ["rpc/v1/frame", "log/v1/log", "state/v1/state", "directory/v1/directory"]
 protoc.main(["protoc", f"-I{protos}", f"-I{pathlib.Path(protoc.__file__).parent}/_proto",
-             f"--python_out={messages}", *(f"{f}.proto" for f in files)])
+             f"--python_out={messages}", *(f"portolan/{f}.proto" for f in files)])
 sys.path.insert(0, messages)
 from portolan.rpc.v1 import frame_pb2 as rpc
 from portolan.directory.v1 import directory_pb2 as directory
