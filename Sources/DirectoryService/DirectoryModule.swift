@@ -3,6 +3,7 @@ public import RPC
 import Contracts
 import ReplicatedState
 public import ServiceKit
+import Synchronization
 
 /// The directory service of one Region: users, groups and memberships.
 public struct DirectoryModule: ServiceModule {
@@ -11,6 +12,7 @@ public struct DirectoryModule: ServiceModule {
     private let monitor: InstanceMonitor
     private let replica: DomainReplica<DirectoryState>
     private let writer: DomainWriter<DirectoryState>
+    private let server: DirectoryServer
 
     public init(
         configuration: RegionConfiguration, channels: any ServiceChannels, logger: Logger
@@ -26,7 +28,7 @@ public struct DirectoryModule: ServiceModule {
         writer = DomainWriter(replica, domain: DirectoryServer.domain)
         let recorder = CoordinatorTrailRecorder(
             channel: LocalChannel(channels, to: .coordinator, in: region))
-        let server = DirectoryServer(
+        server = DirectoryServer(
             replica: replica, writer: writer,
             audit: WriteAudit(
                 recorder: recorder, source: DirectoryServer.eventSource,
@@ -46,6 +48,8 @@ public struct DirectoryModule: ServiceModule {
             try await group.next()
         }
     }
+
+    public func stopping() { server.isStopping.store(true, ordering: .relaxed) }
 
     public var readiness: Readiness {
         get async {

@@ -25,6 +25,32 @@ struct PeopleWatchTests {
         }
     }
 
+    @Test("it ends when the service begins to stop")
+    func stopping() async throws {
+        try await world.withDirectory { directory in
+            let news = try await directory.client.watchPeople(.init())
+            directory.module.stopping()
+            let error = await failure { for try await _ in news {} }
+            #expect(error?.reason == "SERVER_STOPPING")
+        }
+    }
+
+    @Test("it tells where it stands: behind what it has named")
+    func position() async throws {
+        try await world.withDirectory { directory in
+            var news = try await directory.client.watchPeople(.init()).makeAsyncIterator()
+            _ = try await news.next()
+            let created = try await directory.create("anna")
+            var answer = try await news.next()
+            while let said = answer, !said.userIds.contains(created.user.userID) {
+                answer = try await news.next()
+            }
+            let told = try #require(answer?.position)
+            #expect(told.stream == "control")
+            #expect(told.sequence >= created.position.sequence)
+        }
+    }
+
     @Test("it speaks when nothing changes, first of everybody and then of nobody")
     func silence() async throws {
         try await world.withDirectory { directory in

@@ -10,6 +10,8 @@ final class FakeDirectory: Sendable {
         /// User IDs, each time that something about them changed.
         var changes: [String] = []
         var voice = Voice.clear
+        /// Where it says that it stands.
+        var position = LogPosition()
         /// Of every question for somebody's groups: the position that it demanded.
         var asked: [LogPosition] = []
     }
@@ -24,6 +26,8 @@ final class FakeDirectory: Sendable {
     }
 
     private let people = Mutex(People())
+
+    func stand(at position: LogPosition) { people.withLock { $0.position = position } }
 
     func speak(_ voice: Voice) { people.withLock { $0.voice = voice } }
 
@@ -101,12 +105,15 @@ final class FakeDirectory: Sendable {
     private func tell(_ responses: ResponseWriter<DirectoryWatchPeopleResponse>) async throws {
         var told: Int?
         while true {
-            let (voice, changes) = people.withLock { ($0.voice, $0.changes) }
+            let (voice, changes, position) = people.withLock {
+                ($0.voice, $0.changes, $0.position)
+            }
             switch voice {
             case .clear:
                 var response = DirectoryWatchPeopleResponse()
                 response.everybody = told == nil
                 response.userIds = told.map { Array(changes[$0...]) } ?? []
+                response.position = position
                 try await responses.write(response)
                 told = changes.count
             case .silent: break

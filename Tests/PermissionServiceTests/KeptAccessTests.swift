@@ -39,7 +39,7 @@ struct KeptAccessTests {
     func personChanges(_ change: String) async throws {
         try await withRole { permissions in
             let isSpeltOtherwise = change.hasSuffix("spelling")
-            let id = isSpeltOtherwise ? World.anna.uppercased() : World.anna
+            let id = isSpeltOtherwise ? World.cleo.uppercased() : World.anna
             if isSpeltOtherwise {
                 #expect(try await permissions.access(id).accounts.count == 1)
             } else {
@@ -137,6 +137,21 @@ struct KeptAccessTests {
                 try await permissions.access(World.anna, atLeast: ahead, timeout: .seconds(1))
             }
             #expect(error?.reason == "NOT_REPLICATED_YET")
+        }
+    }
+
+    @Test("what is to be kept is asked for where the directory was heard to stand")
+    func heardPosition() async throws {
+        try await withRole { permissions in
+            var position = LogPosition()
+            position.stream = "control"
+            position.sequence = 7
+            world.directory.stand(at: position)
+            let isAsked = try await eventually(within: .seconds(10)) {
+                _ = try await permissions.access(World.cleo.uppercased())
+                return world.directory.asked.last?.sequence == 7
+            }
+            #expect(isAsked)
         }
     }
 

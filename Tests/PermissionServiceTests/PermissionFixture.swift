@@ -106,6 +106,8 @@ struct Permissions: Sendable {
 struct World: Sendable {
     static let anna = "11111111-1111-4111-8111-111111111111"
     static let bert = "22222222-2222-4222-8222-222222222222"
+    /// Whose ID can be spelt in capitals, too.
+    static let cleo = "cccccccc-aaaa-4aaa-8aaa-cccccccccccc"
     static let admins = "33333333-3333-4333-8333-333333333333"
 
     let log = FakeLog(primary: "eu-central-1")
@@ -119,7 +121,8 @@ struct World: Sendable {
         other = TestRegion("us-east-1", log: log, material: material)
         directory.add(user: Self.anna)
         directory.add(user: Self.bert, enabled: false)
-        directory.add(group: Self.admins, members: [Self.anna])
+        directory.add(user: Self.cleo)
+        directory.add(group: Self.admins, members: [Self.anna, Self.cleo])
     }
 
     func withPermissions<Result: Sendable>(

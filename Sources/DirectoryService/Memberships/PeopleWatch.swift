@@ -1,6 +1,7 @@
 import Contracts
 import RPC
 import ReplicatedState
+import Synchronization
 
 extension DirectoryServer {
     /// Between two answers at most, so that whoever listens knows that nothing was missed.
@@ -10,12 +11,13 @@ extension DirectoryServer {
         _ request: DirectoryWatchPeopleRequest, context: ServerContext,
         responses: ResponseWriter<DirectoryWatchPeopleResponse>
     ) async throws {
+        let stream = Self.domain.scope.stream(of: "")
         var told: RecentChanges<Identifier>.Mark?
         while true {
-            // First where it stands: what changes afterwards ends the wait at once.
-            let position = replica.position(in: Self.domain.scope.stream(of: ""))
-            let (changed, mark) = try replica.read { [told] state in
-                (told.flatMap { state.changedPeople.since($0) }, state.changedPeople.mark)
+            let (changed, mark, position) = try replica.read(standingIn: stream) {
+                [told] state, position in
+                let changes = state.changedPeople
+                return (told.flatMap { changes.since($0) }, changes.mark, position)
             }
             var response = DirectoryWatchPeopleResponse()
             if let changed {
@@ -23,8 +25,13 @@ extension DirectoryServer {
             } else {
                 response.everybody = true
             }
+            response.position = position
             try await responses.write(response)
             told = mark
+            guard !isStopping.load(ordering: .relaxed) else {
+                throw RPCError(
+                    .unavailable, reason: "SERVER_STOPPING", message: "The server is stopping.")
+            }
             try await replica.moves(from: position, until: .after(Self.silenceMax))
         }
     }

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import RPC
 import ReplicatedState
+import Synchronization
 
 /// Answers the methods of portolan.directory.v1.
 ///
@@ -14,6 +15,8 @@ final class DirectoryServer: DirectoryHandler {
     let replica: DomainReplica<DirectoryState>
     let writer: DomainWriter<DirectoryState>
     let audit: WriteAudit
+    /// Set when a graceful stop has begun: streams without end are to end.
+    let isStopping = Atomic(false)
 
     init(
         replica: DomainReplica<DirectoryState>, writer: DomainWriter<DirectoryState>,

@@ -13,15 +13,18 @@ extension PermissionHandler {
     }
 
     /// Makes the answer, and keeps it for those who ask again.
+    ///
+    /// The directory is asked where the watch has heard it to be: what was told already is not told
+    /// again by another process, or one that starts, that is not there yet.
     private func keptAccess(
         _ userID: String, _ context: ServerContext
     ) async throws -> PermissionGetAccessResponse {
-        let life = watch.life
+        let heard = watch.present
         let ticket = try replica.read { state in
-            life.map { state.answers.ticket(for: userID, in: $0) }
+            heard.map { state.answers.ticket(for: userID, in: $0.life) }
         }
         do {
-            let person = try await person(userID, atLeast: nil, context)
+            let person = try await person(userID, atLeast: heard?.position, context)
             let (response, mark) = try replica.read { state in
                 (Access.of(person.principals, in: state), state.changes.mark)
             }

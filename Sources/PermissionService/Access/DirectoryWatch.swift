@@ -16,6 +16,7 @@ final class DirectoryWatch: Sendable {
 
     private struct Heard {
         var life = Life(number: 0)
+        var position = LogPosition()
         /// Nil while nothing is being heard.
         var at: ContinuousClock.Instant?
     }
@@ -32,10 +33,13 @@ final class DirectoryWatch: Sendable {
     }
 
     /// The present life; nil while it is not certain that everything is heard.
-    var life: Life? {
+    var life: Life? { present?.life }
+
+    /// The present life, and up to where everything is heard in it.
+    var present: (life: Life, position: LogPosition)? {
         heard.withLock { heard in
             guard let at = heard.at, at.duration(to: .now) < Self.silenceMax else { return nil }
-            return heard.life
+            return (heard.life, heard.position)
         }
     }
 
@@ -65,6 +69,7 @@ final class DirectoryWatch: Sendable {
         heard.withLock { heard in
             // Whatever it says first: before it something may have been missed.
             if isOver || heard.at == nil { heard.life = Life(number: heard.life.number + 1) }
+            heard.position = news.position
             heard.at = .now
         }
     }

@@ -4,13 +4,18 @@ package import RPC
 extension DomainReplica {
     /// Where the replica stands in a stream; sequence 0 before its first entry.
     package func position(in stream: String) -> LogPosition {
-        withCore { core in
-            let progress = core.progress[stream] ?? StreamProgress()
-            var position = LogPosition()
-            position.stream = stream
-            position.epoch = progress.epoch
-            position.sequence = progress.sequence
-            return position
+        withCore { $0.position(in: stream) }
+    }
+
+    /// Reads the state together with where it stands in a stream. `body` must be quick.
+    ///
+    /// Throws: the status' error when not open, and what `body` throws.
+    package func read<Result: Sendable>(
+        standingIn stream: String, _ body: @Sendable (State, LogPosition) throws -> Result
+    ) throws -> Result {
+        try withCore { core in
+            if let error = core.status.error { throw error }
+            return try body(core.state, core.position(in: stream))
         }
     }
 
@@ -21,5 +26,16 @@ extension DomainReplica {
         _ = try await progressed.wait(until: deadline) { [self] in
             self.position(in: position.stream) != position || !status.isOpen
         }
+    }
+}
+
+extension ReplicaCore {
+    fileprivate func position(in stream: String) -> LogPosition {
+        let progress = progress[stream] ?? StreamProgress()
+        var position = LogPosition()
+        position.stream = stream
+        position.epoch = progress.epoch
+        position.sequence = progress.sequence
+        return position
     }
 }

@@ -119,6 +119,7 @@ package struct ServiceHost: Service {
             tasks.addTask {
                 await result {
                     try await gracefulShutdown()
+                    module.stopping()
                     await server.shutDown(drain: drain)
                 }
             }

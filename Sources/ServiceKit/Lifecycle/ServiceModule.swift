@@ -8,10 +8,16 @@ public protocol ServiceModule: Sendable {
     /// Background work until cancelled. Returns only when cancelled or when the service cannot go
     /// on; throwing ends the process.
     func run() async throws
+    /// A graceful stop begins: streams that would not end by themselves are to end now. Quick.
+    func stopping()
     /// Whether the service can answer; shown by health checks with the reason when not.
     var readiness: Readiness { get async }
     /// The service's own figures for its metrics.
     var figures: [ServiceFigure] { get async }
+}
+
+extension ServiceModule {
+    public func stopping() {}
 }
 
 public enum Readiness: Sendable, Equatable {

@@ -1062,9 +1062,22 @@ public nonisolated struct DirectoryWatchPeopleResponse: Sendable {
   /// These may have changed; at most 4,096.
   public var userIds: [String] = []
 
+  /// What has been said includes everything up to here. Who asks about somebody that was named asks at
+  /// this position or later, since another process than the one that speaks may answer.
+  public var position: LogPosition {
+    get {_position ?? LogPosition()}
+    set {_position = newValue}
+  }
+  /// Returns true if `position` has been explicitly set.
+  public var hasPosition: Bool {self._position != nil}
+  /// Clears the value of `position`. Subsequent reads from it will return its default value.
+  public mutating func clearPosition() {self._position = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _position: LogPosition? = nil
 }
 
 public nonisolated struct DirectoryGetStatusRequest: Sendable {
@@ -3056,7 +3069,7 @@ nonisolated extension DirectoryWatchPeopleRequest: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension DirectoryWatchPeopleResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".WatchPeopleResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}everybody\0\u{3}user_ids\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}everybody\0\u{3}user_ids\0\u{1}position\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3066,24 +3079,33 @@ nonisolated extension DirectoryWatchPeopleResponse: SwiftProtobuf.Message, Swift
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBoolField(value: &self.everybody) }()
       case 2: try { try decoder.decodeRepeatedStringField(value: &self.userIds) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._position) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.everybody != false {
       try visitor.visitSingularBoolField(value: self.everybody, fieldNumber: 1)
     }
     if !self.userIds.isEmpty {
       try visitor.visitRepeatedStringField(value: self.userIds, fieldNumber: 2)
     }
+    try { if let v = self._position {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: DirectoryWatchPeopleResponse, rhs: DirectoryWatchPeopleResponse) -> Bool {
     if lhs.everybody != rhs.everybody {return false}
     if lhs.userIds != rhs.userIds {return false}
+    if lhs._position != rhs._position {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -4746,7 +4746,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_request__
   (ProtobufCMessageInit) portolan__directory__v1__watch_people_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor portolan__directory__v1__watch_people_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor portolan__directory__v1__watch_people_response__field_descriptors[3] =
 {
   {
     "everybody",
@@ -4772,15 +4772,28 @@ static const ProtobufCFieldDescriptor portolan__directory__v1__watch_people_resp
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "position",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__WatchPeopleResponse, position),
+    &portolan__log__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned portolan__directory__v1__watch_people_response__field_indices_by_name[] = {
   0,   /* field[0] = everybody */
+  2,   /* field[2] = position */
   1,   /* field[1] = user_ids */
 };
 static const ProtobufCIntRange portolan__directory__v1__watch_people_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_response__descriptor =
 {
@@ -4790,7 +4803,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__watch_people_response_
   "Portolan__Directory__V1__WatchPeopleResponse",
   "portolan.directory.v1",
   sizeof(Portolan__Directory__V1__WatchPeopleResponse),
-  2,
+  3,
   portolan__directory__v1__watch_people_response__field_descriptors,
   portolan__directory__v1__watch_people_response__field_indices_by_name,
   1,  portolan__directory__v1__watch_people_response__number_ranges,

@@ -660,10 +660,15 @@ struct  Portolan__Directory__V1__WatchPeopleResponse
    */
   size_t n_user_ids;
   char **user_ids;
+  /*
+   * What has been said includes everything up to here. Who asks about somebody that was named asks at
+   * this position or later, since another process than the one that speaks may answer.
+   */
+  Portolan__Log__V1__Position *position;
 };
 #define PORTOLAN__DIRECTORY__V1__WATCH_PEOPLE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__watch_people_response__descriptor) \
-    , 0, 0,NULL }
+    , 0, 0,NULL, NULL }
 
 
 struct  Portolan__Directory__V1__GetStatusRequest
