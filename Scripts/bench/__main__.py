@@ -3,7 +3,7 @@
 Writes bench.json: name, value, unit, peer, peer_value, ratio, target, note. Peers run on the same
 machine in the same run. Environment: ROWS=rpc.get-user.native,log.append (which rows; a name ending
 in * stands for all that begin so), BENCH_USERS (1000000), BENCH_SECONDS (5, of each measurement),
-BENCH_LDAP_PEOPLE (as many as users), PORT_BASE (7100), DEMO_DIRECTORY (.demo).
+BENCH_LDAP_PEOPLE and BENCH_BEHIND (as many as users), PORT_BASE (7100), DEMO_DIRECTORY (.demo).
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def measure(system: System, results: Results, users: int) -> None:
     RpcRows(system, results, int(os.environ.get("BENCH_LDAP_PEOPLE", str(users)))).measure()
     if results.wanted & TWO_REGIONS:
         region_rows.add_region(system, results)
-        region_rows.TwoRegions(system, results, users).measure()
+        behind = int(os.environ.get("BENCH_BEHIND", str(users)))
+        region_rows.TwoRegions(system, results, behind).measure()
 
 
 def main() -> int:

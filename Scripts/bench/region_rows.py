@@ -117,9 +117,9 @@ def _give_way(system: System, region: str) -> None:
 class TwoRegions:
     """What is measured once both Regions serve."""
 
-    def __init__(self, system: System, results: Results, users: int) -> None:
+    def __init__(self, system: System, results: Results, behind: int) -> None:
         self.system, self.results, self.world = system, results, system.world
-        self.users = users
+        self.behind = behind
         self.people: list[Person] = []
 
     def measure(self) -> None:
@@ -150,7 +150,7 @@ class TwoRegions:
         what the two cores have left over, since it would be on another machine."""
         system, other = self.system, self.world.additional
         system.kill("coordinator", other)
-        behind = system.load("fill", "--first", 30_000_000, "--users", self.users, timed=False,
+        behind = system.load("fill", "--first", 30_000_000, "--users", self.behind, timed=False,
                              timeout=1200)["calls"]
         before = system.status(other).users
         rates: dict[bool, list[float]] = {False: [], True: []}

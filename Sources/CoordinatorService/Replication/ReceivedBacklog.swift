@@ -14,26 +14,30 @@ final class ReceivedBacklog: Sendable {
 
     private struct State {
         var items: [Item] = []
-        var entries = 0
+        var bytes = 0
         /// Whether all that was taken is stored, and nothing waits.
         var isIdle = false
         /// The side that waits. It is never both: what is full, or being stored, is not idle.
         var waiter: CheckedContinuation<Void, Never>?
 
-        var isFull: Bool { entries >= entriesMax || items.count >= itemsMax }
+        var isFull: Bool { bytes >= bytesMax || items.count >= itemsMax }
     }
 
-    private static let entriesMax = 8_000
+    /// Of entries; one message more may come on top.
+    private static let bytesMax = 4 << 20
     private static let itemsMax = 1_000
 
     private let state = Mutex(State())
 
     /// Adds an item, and waits for room for the next.
     func put(_ item: Item) async throws {
+        let bytes = item.message.entries.reduce(0) {
+            $0 + $1.key.utf8.count + $1.value.count + AppendRules.entryOverheadBytes
+        }
         let waiter = state.withLock { state in
             state.isIdle = false
             state.items.append(item)
-            state.entries += item.batch.batch.entries.count
+            state.bytes += bytes
             return state.waiter.take()
         }
         waiter?.resume()
@@ -55,7 +59,7 @@ final class ReceivedBacklog: Sendable {
         let (items, waiter) = state.withLock { state in
             defer {
                 state.items = []
-                state.entries = 0
+                state.bytes = 0
             }
             return (state.items, state.waiter.take())
         }

@@ -61,6 +61,16 @@ final class SQLiteCheckpointer: Sendable {
         try? connection.close()
     }
 
+    /// The disk is full: what is copied into the database makes room in the log's file.
+    func relieve() {
+        let mustStart = state.withLock { state in
+            guard !state.isRunning, state.due < .max else { return false }
+            state.isRunning = true
+            return true
+        }
+        if mustStart { queue.async { self.run() } }
+    }
+
     private func committed(pages: Int) {
         let isDue = state.withLock { state in
             state.pages = pages

@@ -30,7 +30,7 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
     ///
     /// `checkpointPages` is the size of the write-ahead log at which it is copied into the database.
     package init(
-        path: String, region: String, isReadOnly: Bool = false, checkpointPages: Int = 4_000
+        path: String, region: String, isReadOnly: Bool = false, checkpointPages: Int = 32_000
     ) throws {
         do {
             pool = try Self.open(path, isReadOnly: isReadOnly)
@@ -147,6 +147,7 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
             }
         } catch {
             let failure = LogError.storage(error)
+            if failure.code == .storageFull { checkpointer?.relieve() }
             if group.count > 1, failure.isWorthRetryingAlone {
                 for operation in group { run([operation], db) }
             } else {
