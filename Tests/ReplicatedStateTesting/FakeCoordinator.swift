@@ -9,6 +9,7 @@ package final class FakeCoordinator: Sendable {
     private struct Settings {
         var instance: CoordinatorInstance?
         var instanceChanges = 0
+        var reigns: [LogReign] = []
         var isDelivering = true
         /// Counts the times that all tails were cut.
         var cuts = 0
@@ -37,6 +38,15 @@ package final class FakeCoordinator: Sendable {
     package func setInstance(_ instance: CoordinatorInstance?) {
         settings.withLock {
             $0.instance = instance
+            $0.instanceChanges += 1
+        }
+        changed.notify()
+    }
+
+    /// Tells the services who has written the control stream, and from where on.
+    package func tell(reigns: [LogReign]) {
+        settings.withLock {
+            $0.reigns = reigns
             $0.instanceChanges += 1
         }
         changed.notify()
@@ -82,10 +92,13 @@ package final class FakeCoordinator: Sendable {
         _ responses: ResponseWriter<CoordinatorGetInstanceResponse>
     ) async throws {
         while true {
-            let (instance, changes) = settings.withLock { ($0.instance, $0.instanceChanges) }
+            let (instance, changes, reigns) = settings.withLock {
+                ($0.instance, $0.instanceChanges, $0.reigns)
+            }
             var response = CoordinatorGetInstanceResponse()
             if let instance { response.instance = instance }
             response.region = region
+            response.reigns = reigns
             (response.logID, response.epoch) = log.contents.withLock { ($0.logID, $0.epoch) }
             try await responses.write(response)
             _ = try await changed.wait(until: .never) { [self] in

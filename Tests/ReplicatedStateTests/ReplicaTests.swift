@@ -2,6 +2,7 @@ import Contracts
 import RPC
 import ReplicatedState
 import ReplicatedStateTesting
+import SwiftProtobuf
 import Testing
 
 @Suite("A replica", .timeLimit(.minutes(2)))
@@ -109,6 +110,41 @@ struct ReplicaTests {
                 try await waited
                 #expect(try reader.text("a") == "alpha")
             }
+        }
+    }
+
+    @Test("a position of an earlier reign counts once it is known where the later one began")
+    func unknownReign() async throws {
+        let service = TextService(world.primary)
+        try await withRunning(service.run) {
+            let written = try await service.put("a", "alpha").position
+            let lost = LogPosition.with {
+                $0.stream = written.stream
+                $0.epoch = written.epoch
+                $0.sequence = written.sequence + 100
+            }
+            world.log.promote("eu-central-1")
+            let later = try await service.put("b", "beta").position
+            #expect(later.epoch == written.epoch + 1)
+            #expect(!service.replica.covers(lost))
+            #expect(!service.replica.covers(written))
+            let early = await failure {
+                try await service.replica.wait(for: lost, until: .after(.milliseconds(200)))
+            }
+            #expect(early?.reason == "NOT_REPLICATED_YET")
+            async let waited = failure {
+                try await service.replica.wait(for: lost, until: .after(.seconds(20)))
+            }
+            world.primary.coordinator.tell(
+                reigns: [(written.epoch, 0), (later.epoch, written.sequence)].map { epoch, after in
+                    .with {
+                        $0.epoch = epoch
+                        $0.afterSequence = after
+                    }
+                })
+            #expect(await waited?.reason == "POSITION_LOST")
+            #expect(!service.replica.covers(lost))
+            #expect(service.replica.covers(written))
         }
     }
 

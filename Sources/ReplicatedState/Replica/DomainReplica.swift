@@ -47,9 +47,19 @@ package final class DomainReplica<State: DomainState>: Sendable {
     }
 
     /// Whether a position has been applied. An empty position always has.
+    ///
+    /// One of an earlier reign has been applied only if that reign got so far: until it is known here
+    /// where the later one began, the answer is no.
     package func covers(_ position: LogPosition) -> Bool {
         guard position.sequence > 0 else { return true }
-        return core.withLock { $0.progress[position.stream]?.covers(position) ?? false }
+        guard let progress = core.withLock({ $0.progress[position.stream] }),
+            progress.covers(position)
+        else { return false }
+        guard position.stream == "control", progress.epoch > position.epoch else { return true }
+        guard let snapshot = instance.current, snapshot.epoch >= progress.epoch else {
+            return false
+        }
+        return !snapshot.hasLost(position)
     }
 
     /// Waits until a position has been applied.
@@ -83,7 +93,23 @@ package final class DomainReplica<State: DomainState>: Sendable {
     }
 
     /// Follows the log until cancelled.
-    package func run() async throws { try await ReplicaSupervisor(replica: self).run() }
+    package func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await ReplicaSupervisor(replica: self).run() }
+            group.addTask { try await self.tellInstanceChanges() }
+        }
+    }
+
+    /// Who waits for a position may be waiting for the news of a reign.
+    private func tellInstanceChanges() async throws {
+        while true {
+            let known = instance.current
+            _ = try await instance.changes.wait(until: .never) { [instance] in
+                instance.current != known
+            }
+            progressed.notify()
+        }
+    }
 
     func withCore<Result: Sendable>(
         _ body: @Sendable (inout ReplicaCore<State>) throws -> Result
