@@ -69,7 +69,7 @@ def settle(regions: Regions, history: History) -> None:
         history.violation(f"the Regions do not agree at the end: {answer}")
     exported = set()
     for region in ALL_REGIONS:
-        for path in regions.disk(region).glob("unreplicated/*.jsonl"):
+        for path in regions.exports(region):
             for entry in describe(path):
                 if entry["domain"] == "directory" and entry["key"].startswith("user/"):
                     exported.add(entry["key"].removeprefix("user/"))

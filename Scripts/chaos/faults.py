@@ -122,7 +122,9 @@ class Faults:
     def damaged_pages(self) -> Iterator[None]:
         """A replica's database is beyond repair: it serves nothing wrong, and is set up anew."""
         primary = self.primary()
-        if primary is None:
+        # What only a former primary holds would be lost with its disk, as Docs/guarantees.md says.
+        if primary is None or self.cli.run("region", "verify", region=primary).returncode != 0:
+            self.tell("no disk is overwritten: the Regions are not equal")
             yield
             return
         region = self.chance.choice([r for r in ALL_REGIONS if r != primary])

@@ -158,8 +158,17 @@ class Regions(Cluster):
                 file.write(chance.randbytes(size))
         return f"{len(pages)} of {count} pages"
 
+    def exports(self, region: str) -> list[Path]:
+        """All that a Region has exported as a former primary."""
+        return [*self.disk(region).glob("unreplicated/*.jsonl"),
+                *(self.directory / "exports" / region).glob("*.jsonl")]
+
     def empty(self, region: str) -> None:
-        """A new disk for the coordinator; it is stopped."""
+        """A new disk for the coordinator; it is stopped. What it had exported is kept elsewhere."""
+        kept = self.directory / "exports" / region
+        kept.mkdir(parents=True, exist_ok=True)
+        for path in self.disk(region).glob("unreplicated/*.jsonl"):
+            shutil.copy(path, kept / f"{time.monotonic_ns()}-{path.name}")
         for path in self.disk(region).iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
