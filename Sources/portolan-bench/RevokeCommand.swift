@@ -13,7 +13,7 @@ struct RevokeCommand: AsyncParsableCommand {
         commandName: "revoke", abstract: "Revoke sessions here and try their tokens elsewhere.")
 
     @OptionGroup var target: Target
-    @Option(help: "https://host:port of the other Region's portal.") var portal: String
+    @Option(help: "https://host:port of the other Region's portal, which is on 127.0.0.1.") var portal: String
     @Option(help: "PEM file of the certificates to trust.") var trust: String
     @Option(help: "Session ID and token, one pair a line.") var sessions: String
     @Option var callers = 4
@@ -27,6 +27,10 @@ struct RevokeCommand: AsyncParsableCommand {
         configuration.tlsConfiguration = TLSConfiguration.makeClientConfiguration()
         configuration.tlsConfiguration?.trustRoots = .certificates(
             try NIOSSLCertificate.fromPEMFile(trust))
+        guard let host = URL(string: portal)?.host else {
+            throw ValidationError("--portal is https://host:port.")
+        }
+        configuration.dnsOverride = [host: "127.0.0.1"]
         let http = HTTPClient(configuration: configuration)
         let clock = ContinuousClock()
         let portal = portal
