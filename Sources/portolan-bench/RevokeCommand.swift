@@ -13,7 +13,8 @@ struct RevokeCommand: AsyncParsableCommand {
         commandName: "revoke", abstract: "Revoke sessions here and try their tokens elsewhere.")
 
     @OptionGroup var target: Target
-    @Option(help: "https://host:port of the other Region's portal, which is on 127.0.0.1.") var portal: String
+    @Option(help: "https://host:port of the other Region's portal, which is on 127.0.0.1.")
+    var portal: String
     @Option(help: "PEM file of the certificates to trust.") var trust: String
     @Option(help: "Session ID and token, one pair a line.") var sessions: String
     @Option var callers = 4
