@@ -66,7 +66,7 @@ struct ForkExport {
             began: .init(
                 epoch: began.epoch, primaryRegion: began.primaryRegion, afterSequence: began.after),
             fork: .init(
-                epoch: reigns.last { $0.after < max(fork, 1) }?.epoch ?? 0, sequence: fork),
+                epoch: identity.history.epoch(at: max(fork, 1)), sequence: fork),
             last: .init(epoch: stream.headEpoch, sequence: stream.head),
             exportedAt: UnreplicatedFile.time(coordinator.now()))
     }

@@ -60,7 +60,7 @@ struct StorageGuard {
                 "a damaged entry could not be mended", metadata: ["error": "\(error)"])
         }
         coordinator.damage.end(place, isMended: outcome != .open)
-        if isNews || outcome != .open { await tell(place, outcome) }
+        if outcome != .intact, isNews || outcome != .open { await tell(place, outcome) }
         return outcome != .open && outcome != .copiedAgain
     }
 

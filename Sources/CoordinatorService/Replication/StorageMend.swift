@@ -11,6 +11,8 @@ import SwiftProtobuf
 /// more is dropped and copied again.
 struct StorageMend {
     enum Outcome: Equatable {
+        /// Somebody else has mended it since it was found.
+        case intact
         case passedOver
         case mended(from: String)
         case copiedAgain
@@ -19,6 +21,7 @@ struct StorageMend {
 
         var text: String {
             switch self {
+            case .intact: "it is intact again"
             case .passedOver: "a newer entry had replaced it; it is removed"
             case .mended(let region): "put back as \(region) holds it"
             case .copiedAgain: "the stream is copied again"
@@ -31,6 +34,8 @@ struct StorageMend {
     let place: EntryPlace
 
     func run() async throws -> Outcome {
+        let held = try await coordinator.engine.entries(of: place.stream, at: [place.sequence])
+        guard held.isEmpty else { return .intact }
         if try await coordinator.engine.passOver(place) { return .passedOver }
         let state = coordinator.engine.state
         let writer = state.gate.writer(of: place.stream)
