@@ -182,7 +182,10 @@ final class HTTP2Channel: CallChannel {
                 }
             }
             return try await stream.executeThenClose { inbound, outbound in
-                try await outbound.write(.headers(.init(headers: headers)))
+                // The writer of `outbound` does not tell of a connection that takes no new streams,
+                // and nothing would come back.
+                try await stream.channel.writeAndFlush(
+                    HTTP2Frame.FramePayload.headers(.init(headers: headers)))
                 return try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await Self.send(requests, outbound, gzip: gzip) }
                     defer { group.cancelAll() }
