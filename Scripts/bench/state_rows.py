@@ -63,12 +63,14 @@ def fill(system: System, users: int) -> None:
 
 def restart(system: System, results: Results) -> None:
     def by() -> None:
+        snapshot = system.wait_for_snapshot()
         system.kill("directory")
         began = time.monotonic()
         system.cluster.start(system.world.primary, ("directory",))
         system.wait_open(system.world.primary, system.people)
         took = time.monotonic() - began
-        results.put("restart-1m", took, f"{system.people:,} users, kill -9 of the directory")
+        results.put("restart-1m", took, f"{system.people:,} users, kill -9 of the directory, "
+                    f"from its snapshot of {snapshot / 2**20:,.0f} MB")
         results.measure("memory.directory-1m", by=lambda: results.put(
             "memory.directory-1m", system.resident_mb("directory"),
             f"{system.people:,} users, after a start"))

@@ -91,6 +91,20 @@ class System:
             for name in added:
                 del os.environ[name]
 
+    def wait_for_snapshot(self) -> int:
+        """Waits until the primary's directory has written down what it holds; bytes of the file."""
+        path = self.cluster.directory / "data" / self.world.primary / "directory/state.snapshot"
+
+        began = time.time()
+
+        def is_newest() -> bool:
+            # One that is finished now; or none is due any more, which takes four minutes to know.
+            return path.exists() and (
+                path.stat().st_mtime > began or time.time() - began > 240)
+
+        eventually("a snapshot of the directory that is as new as it gets", is_newest, 300, 0.5)
+        return path.stat().st_size
+
     # Calls as the operator.
 
     def connection(self, service: str, region: str | None = None) -> Connection:

@@ -23,7 +23,8 @@ public struct DirectoryModule: ServiceModule {
         replica = DomainReplica(
             ReplicaSettings(
                 region: region, domains: [DirectoryServer.domain], context: .identityStore,
-                dataKeyHold: configuration.dataKeyHold),
+                dataKeyHold: configuration.dataKeyHold,
+                snapshotFile: configuration.dataDirectory(of: .directory) + "/state.snapshot"),
             clients: clients, instance: monitor, logger: logger)
         writer = DomainWriter(replica, domain: DirectoryServer.domain)
         let recorder = CoordinatorTrailRecorder(

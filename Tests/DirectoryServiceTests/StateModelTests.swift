@@ -36,6 +36,59 @@ struct StateModelTests {
         try model.check(state)
     }
 
+    @Test(
+        "a snapshot taken while everything changes, and the changes since, give the same state",
+        arguments: [5, 6, 7] as [UInt64])
+    func snapshot(seed: UInt64) async throws {
+        var random = SeededGenerator(seed)
+        var model = DirectoryModel()
+        let state = DirectoryState()
+        for _ in 0..<1_000 { for change in try model.change(&random) { state.apply(change) } }
+        var since: [DomainChange] = []
+        var parts: [SnapshotPart] = []
+        var place: Int? = 0
+        while let next = place {
+            var part = SnapshotPart()
+            place = state.copy(from: next, into: &part)
+            if !part.bytes.isEmpty || next % 16 == 0 {
+                for change in try model.change(&random) {
+                    state.apply(change)
+                    since.append(change)
+                }
+            }
+            parts.append(part)
+        }
+        let restored = DirectoryState()
+        for part in parts {
+            #expect(part.bytes.withUnsafeBytes { restored.restore(SnapshotPartReader($0)) })
+        }
+        #expect(!since.isEmpty)
+        for change in since { restored.apply(change) }
+        try model.check(restored)
+        for change in since + (try model.liveChanges()) {
+            guard case .member(let group, let user) = DirectoryKey(change.key) else { continue }
+            #expect(
+                restored.nextMembershipVersion(group: group, user: user)
+                    == state.nextMembershipVersion(group: group, user: user))
+        }
+    }
+
+    @Test("bytes that no state has written are not taken over")
+    func foreignSnapshot() throws {
+        let state = DirectoryState()
+        state.apply(.test("user/\(Identifier.random().text)", try DirectoryUser.named("a").recordBytes))
+        var whole = SnapshotPart()
+        var place: Int? = 0
+        while let next = place { place = state.copy(from: next, into: &whole) }
+        for count in 1..<whole.bytes.count {
+            whole.bytes.withUnsafeBytes { bytes in
+                let cut = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+                #expect(!DirectoryState().restore(SnapshotPartReader(cut)))
+            }
+        }
+        #expect([9].withUnsafeBytes { !DirectoryState().restore(SnapshotPartReader($0)) })
+    }
+
     @Test("entries that are not of this domain are counted and left out")
     func unreadable() {
         let state = DirectoryState()

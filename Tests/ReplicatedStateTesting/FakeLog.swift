@@ -36,6 +36,9 @@ package final class FakeLog: Sendable {
         contents.withLock { $0.streams[stream] ?? [] }
     }
 
+    /// Makes it another instance's log.
+    package func rename(_ logID: String) { contents.withLock { $0.logID = logID } }
+
     package func loseAnswers(_ count: Int) { contents.withLock { $0.answersToLose = count } }
 
     /// Makes another Region the primary.

@@ -9,16 +9,47 @@ final class TextState: DomainState {
     var versions: [String: UInt64] = [:]
     /// Records that the state has left out, as if it could not read them.
     var unknownKeys: Set<String> = []
+    /// Keys in the order in which they came.
+    private var keys: [String] = []
 
     init() {}
 
     func apply(_ change: DomainChange) {
+        if versions[change.key] == nil { keys.append(change.key) }
         versions[change.key] = change.version
         texts[change.key] = change.value.map { String(decoding: $0, as: UTF8.self) }
     }
 
     func version(ofRecord key: String, in stream: String) -> UInt64? {
         unknownKeys.contains(key) ? nil : versions[key]
+    }
+
+    static var snapshotLayout: UInt32 { 7 }
+    var isSnapshotable: Bool { unknownKeys.isEmpty }
+
+    /// One key at a time.
+    func copy(from place: Int, into part: inout SnapshotPart) -> Int? {
+        guard place < keys.count else { return nil }
+        let key = keys[place]
+        Array(key.utf8).withUnsafeBytes { part.append($0) }
+        part.append(versions[key] ?? 0)
+        part.append(UInt8(texts[key] == nil ? 0 : 1))
+        Array((texts[key] ?? "").utf8).withUnsafeBytes { part.append($0) }
+        return place + 1
+    }
+
+    func restore(_ part: SnapshotPartReader) -> Bool {
+        var part = part
+        while !part.isAtEnd {
+            guard let key = part.lent().map({ String(wire: $0) }),
+                let version = part.number(UInt64.self), let isLive = part.number(UInt8.self),
+                let text = part.lent().map({ String(wire: $0) })
+            else { return false }
+            keys.append(key)
+            versions[key] = version
+            texts[key] = isLive == 1 ? text : nil
+        }
+        return true
     }
 
     /// Sets a text.
@@ -38,7 +69,7 @@ struct TextService: Sendable {
 
     init(
         _ region: TestRegion, hold: Duration = .seconds(300),
-        unusedDataKeyKeep: Duration = .seconds(86_400)
+        unusedDataKeyKeep: Duration = .seconds(86_400), snapshotFile: String? = nil
     ) {
         let clients = ReplicaClients(region.channels, region: region.name)
         let logger = Logger(label: "test")
@@ -46,7 +77,8 @@ struct TextService: Sendable {
             ReplicaSettings(
                 region: region.name, domains: [Self.control, Self.regional], context: .instance,
                 dataKeyHold: hold, keyRetryDelay: .milliseconds(20),
-                unusedDataKeyKeep: unusedDataKeyKeep),
+                unusedDataKeyKeep: unusedDataKeyKeep, snapshotFile: snapshotFile,
+                snapshotPace: .eager),
             clients: clients, instance: InstanceMonitor(clients.instance, logger: logger),
             logger: logger)
         writer = DomainWriter(replica, domain: Self.control)
@@ -92,6 +124,13 @@ struct TextService: Sendable {
         _ = await eventually { if case .closed = replica.status { true } else { false } }
         guard case .closed(let error) = replica.status else { return nil }
         return error.reason
+    }
+}
+
+extension SnapshotPace {
+    /// After every change.
+    static var eager: SnapshotPace {
+        SnapshotPace(look: .milliseconds(5), rest: .zero, entriesMin: 1)
     }
 }
 

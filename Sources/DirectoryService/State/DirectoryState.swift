@@ -7,8 +7,7 @@ final class DirectoryState: DomainState {
     var users = RecordTable(.user)
     var groups = RecordTable(.group)
     var memberships = MembershipTable()
-    /// Last version of memberships that ended, so that a new one counts on from it.
-    private var endedMemberships: [Int: UInt32] = [:]
+    var endedMemberships = EndedMemberships()
     /// Entries that could not be read. Not zero means a newer writer or a fault.
     private(set) var unreadable = 0
     /// Whose being there, enabled, or in groups may have changed.
@@ -45,7 +44,7 @@ final class DirectoryState: DomainState {
         {
             return UInt64(memberships[index].version) + 1
         }
-        return UInt64(endedMemberships[Self.pair(group, user)] ?? 0) + 1
+        return UInt64(endedMemberships[group, user] ?? 0) + 1
     }
 
     private func applyUser(_ id: Identifier, _ value: UnsafeRawBufferPointer?) {
@@ -83,7 +82,7 @@ final class DirectoryState: DomainState {
         changedPeople.note(user)
         let version = UInt32(clamping: version)
         guard let value else {
-            endedMemberships[Self.pair(group, user)] = version
+            endedMemberships[group, user] = version
             removeMember(group, user)
             return
         }
@@ -91,7 +90,7 @@ final class DirectoryState: DomainState {
             unreadable += 1
             return
         }
-        if !endedMemberships.isEmpty { endedMemberships[Self.pair(group, user)] = nil }
+        if !endedMemberships.isEmpty { endedMemberships[group, user] = nil }
         memberships.insert(
             user: users.claimRow(user), group: groups.claimRow(group), id: id, version: version)
     }
@@ -101,13 +100,6 @@ final class DirectoryState: DomainState {
         memberships.remove(user: userRow, group: groupRow)
         if memberships.isEmpty(user: userRow) { users.releaseRow(userRow) }
         if memberships.count(ofGroup: groupRow) == 0 { groups.releaseRow(groupRow) }
-    }
-
-    private static func pair(_ group: Identifier, _ user: Identifier) -> Int {
-        var hasher = Hasher()
-        hasher.combine(group)
-        hasher.combine(user)
-        return hasher.finalize()
     }
 }
 

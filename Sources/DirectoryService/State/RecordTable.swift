@@ -91,6 +91,13 @@ struct RecordTable {
         rows.place(ids[Int(row)], at: place)
     }
 
+    /// Lends the record of a row: empty when it is not live.
+    func withRecord<Result>(
+        _ row: UInt32, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        try arena.withBytes(references[Int(row)], body)
+    }
+
     /// A copy of the encoded record.
     func record(_ row: UInt32) -> ByteBuffer { arena.copy(references[Int(row)]) }
 

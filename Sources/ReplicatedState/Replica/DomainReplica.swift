@@ -97,6 +97,13 @@ package final class DomainReplica<State: DomainState>: Sendable {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await ReplicaSupervisor(replica: self).run() }
             group.addTask { try await self.tellInstanceChanges() }
+            if let path = settings.snapshotFile {
+                group.addTask {
+                    try await SnapshotKeeper(
+                        replica: self, path: path, pace: self.settings.snapshotPace
+                    ).run()
+                }
+            }
         }
     }
 

@@ -35,10 +35,31 @@ package protocol DomainState: AnyObject, SendableMetatype {
     /// The value of a record as its next version has it when nothing changes; nil when the state
     /// cannot say. Differs from the present value only where the version is part of it.
     func value(_ value: [UInt8], of key: String, as version: UInt64) -> [UInt8]?
+
+    /// Names what `copy` writes. Another number has to be given when it changes.
+    static var snapshotLayout: UInt32 { get }
+    /// Whether `copy` catches all that the state should hold.
+    var isSnapshotable: Bool { get }
+    /// Appends a little of what the state holds, from a place on: 0 is the first. Quick: readers wait
+    /// meanwhile. Changes come in between two calls; what is there from the first to the last call
+    /// must be caught.
+    ///
+    /// Returns the next place; nil when that was all.
+    func copy(from place: Int, into part: inout SnapshotPart) -> Int?
+    /// Takes over what one or more calls of `copy` gave; false when it is nothing of the kind.
+    func restore(_ part: SnapshotPartReader) -> Bool
 }
 
 extension DomainState {
     package func value(_ value: [UInt8], of key: String, as version: UInt64) -> [UInt8]? { value }
+}
+
+/// States that are read from the log in a moment keep no snapshots.
+extension DomainState {
+    package static var snapshotLayout: UInt32 { 0 }
+    package var isSnapshotable: Bool { false }
+    package func copy(from place: Int, into part: inout SnapshotPart) -> Int? { nil }
+    package func restore(_ part: SnapshotPartReader) -> Bool { false }
 }
 
 /// Where a domain is written.

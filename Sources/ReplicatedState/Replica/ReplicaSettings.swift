@@ -14,11 +14,15 @@ package struct ReplicaSettings: Sendable {
     package let keyRetryDelay: Duration
     /// How long a data key stays in the log after the last record that it sealed.
     package let unusedDataKeyKeep: Duration
+    /// Where the state's snapshot is kept; nil for a state that keeps none.
+    package let snapshotFile: String?
+    package let snapshotPace: SnapshotPace
 
     package init(
         region: String, domains: [DomainBinding], context: EncryptionContext,
         dataKeyHold: Duration, keyRetryDelay: Duration = .seconds(1),
-        unusedDataKeyKeep: Duration = .seconds(86_400)
+        unusedDataKeyKeep: Duration = .seconds(86_400), snapshotFile: String? = nil,
+        snapshotPace: SnapshotPace = .standard
     ) {
         precondition(Set(domains.map(\.scope)).count == domains.count, "one domain per scope")
         self.region = region
@@ -27,6 +31,8 @@ package struct ReplicaSettings: Sendable {
         self.dataKeyHold = dataKeyHold
         self.keyRetryDelay = keyRetryDelay
         self.unusedDataKeyKeep = unusedDataKeyKeep
+        self.snapshotFile = snapshotFile
+        self.snapshotPace = snapshotPace
     }
 }
 

@@ -71,6 +71,14 @@ final class DataKeyRing: Sendable {
             .max { $0.record.createdAtUs < $1.record.createdAtUs }
     }
 
+    /// Every key that is held.
+    var everything: [HeldDataKey] { held.withLock { Array($0.values) } }
+
+    /// The newest of them that may seal.
+    var newest: HeldDataKey? {
+        everything.filter(\.record.active).max { $0.record.createdAtUs < $1.record.createdAtUs }
+    }
+
     func all(stream: String, domain: String) -> [HeldDataKey] {
         held.withLock { held in
             held.values.filter { $0.stream == stream && $0.domain == domain }

@@ -188,6 +188,105 @@ public nonisolated struct StateDataKeyRecord: Sendable {
   public init() {}
 }
 
+/// Head of a snapshot: what a service had built in memory from its domains, so that its next start
+/// reads only what came later. In the file: 8 bytes "PTLNSNP1", the head behind its length as 4 bytes
+/// big-endian, then parts behind theirs, each sealed with AES-256-GCM under the file's own key. The
+/// nonce of a part is its number, from 0, as 12 bytes big-endian; its associated data is the SHA-256 of
+/// the head, then one byte: 0 for what the state wrote, 1 for the SnapshotEnd that is the last part.
+public nonisolated struct StateSnapshotHead: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of what the state writes. Another layout is not read.
+  public var layout: UInt32 = 0
+
+  public var instanceArn: String = String()
+
+  /// Of the tail that the state was built from.
+  public var logID: String = String()
+
+  public var domains: [String] = []
+
+  /// Where the state stood when the first part was written: what came later may be in it or not.
+  public var from: [StateSnapshotPlace] = []
+
+  /// The data keys that were held.
+  public var dataKeys: [StateSnapshotDataKey] = []
+
+  /// A SealedRecord of the 32 bytes: of the domain "snapshot", the key log_id and the version layout.
+  public var fileKey: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Where a state stood in a stream.
+public nonisolated struct StateSnapshotPlace: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var stream: String = String()
+
+  public var epoch: UInt64 = 0
+
+  public var sequence: UInt64 = 0
+
+  /// Last entry of the state's own domain.
+  public var domainSequence: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct StateSnapshotDataKey: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var record: StateDataKeyRecord {
+    get {_record ?? StateDataKeyRecord()}
+    set {_record = newValue}
+  }
+  /// Returns true if `record` has been explicitly set.
+  public var hasRecord: Bool {self._record != nil}
+  /// Clears the value of `record`. Subsequent reads from it will return its default value.
+  public mutating func clearRecord() {self._record = nil}
+
+  /// Version of the record in the log, and where it stands.
+  public var version: UInt64 = 0
+
+  public var stream: String = String()
+
+  public var domain: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _record: StateDataKeyRecord? = nil
+}
+
+public nonisolated struct StateSnapshotEnd: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Where the state stood after the last part: before the log has been read up to there, the state is
+  /// not of one moment.
+  public var through: [StateSnapshotPlace] = []
+
+  /// Parts before this one.
+  public var parts: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "portolan.state.v1"
@@ -406,6 +505,195 @@ nonisolated extension StateDataKeyRecord: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.records != rhs.records {return false}
     if lhs.recordsLeft != rhs.recordsLeft {return false}
     if lhs.unusedSinceUs != rhs.unusedSinceUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension StateSnapshotHead: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SnapshotHead"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}layout\0\u{3}instance_arn\0\u{3}log_id\0\u{1}domains\0\u{1}from\0\u{3}data_keys\0\u{3}file_key\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.layout) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.instanceArn) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.domains) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.from) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.dataKeys) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.fileKey) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.layout != 0 {
+      try visitor.visitSingularUInt32Field(value: self.layout, fieldNumber: 1)
+    }
+    if !self.instanceArn.isEmpty {
+      try visitor.visitSingularStringField(value: self.instanceArn, fieldNumber: 2)
+    }
+    if !self.logID.isEmpty {
+      try visitor.visitSingularStringField(value: self.logID, fieldNumber: 3)
+    }
+    if !self.domains.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.domains, fieldNumber: 4)
+    }
+    if !self.from.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.from, fieldNumber: 5)
+    }
+    if !self.dataKeys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.dataKeys, fieldNumber: 6)
+    }
+    if !self.fileKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.fileKey, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: StateSnapshotHead, rhs: StateSnapshotHead) -> Bool {
+    if lhs.layout != rhs.layout {return false}
+    if lhs.instanceArn != rhs.instanceArn {return false}
+    if lhs.logID != rhs.logID {return false}
+    if lhs.domains != rhs.domains {return false}
+    if lhs.from != rhs.from {return false}
+    if lhs.dataKeys != rhs.dataKeys {return false}
+    if lhs.fileKey != rhs.fileKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension StateSnapshotPlace: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SnapshotPlace"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}epoch\0\u{1}sequence\0\u{3}domain_sequence\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.stream) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.domainSequence) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.stream.isEmpty {
+      try visitor.visitSingularStringField(value: self.stream, fieldNumber: 1)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 2)
+    }
+    if self.sequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sequence, fieldNumber: 3)
+    }
+    if self.domainSequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.domainSequence, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: StateSnapshotPlace, rhs: StateSnapshotPlace) -> Bool {
+    if lhs.stream != rhs.stream {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.sequence != rhs.sequence {return false}
+    if lhs.domainSequence != rhs.domainSequence {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension StateSnapshotDataKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SnapshotDataKey"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}record\0\u{1}version\0\u{1}stream\0\u{1}domain\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._record) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.stream) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.domain) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._record {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.version != 0 {
+      try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 2)
+    }
+    if !self.stream.isEmpty {
+      try visitor.visitSingularStringField(value: self.stream, fieldNumber: 3)
+    }
+    if !self.domain.isEmpty {
+      try visitor.visitSingularStringField(value: self.domain, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: StateSnapshotDataKey, rhs: StateSnapshotDataKey) -> Bool {
+    if lhs._record != rhs._record {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.stream != rhs.stream {return false}
+    if lhs.domain != rhs.domain {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension StateSnapshotEnd: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SnapshotEnd"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}through\0\u{1}parts\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.through) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.parts) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.through.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.through, fieldNumber: 1)
+    }
+    if self.parts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.parts, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: StateSnapshotEnd, rhs: StateSnapshotEnd) -> Bool {
+    if lhs.through != rhs.through {return false}
+    if lhs.parts != rhs.parts {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

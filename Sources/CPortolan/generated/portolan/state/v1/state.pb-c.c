@@ -187,6 +187,186 @@ void   portolan__state__v1__data_key_record__free_unpacked
   assert(message->base.descriptor == &portolan__state__v1__data_key_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__state__v1__snapshot_head__init
+                     (Portolan__State__V1__SnapshotHead         *message)
+{
+  static const Portolan__State__V1__SnapshotHead init_value = PORTOLAN__STATE__V1__SNAPSHOT_HEAD__INIT;
+  *message = init_value;
+}
+size_t portolan__state__v1__snapshot_head__get_packed_size
+                     (const Portolan__State__V1__SnapshotHead *message)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_head__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__state__v1__snapshot_head__pack
+                     (const Portolan__State__V1__SnapshotHead *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_head__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__state__v1__snapshot_head__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotHead *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_head__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__State__V1__SnapshotHead *
+       portolan__state__v1__snapshot_head__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__State__V1__SnapshotHead *)
+     protobuf_c_message_unpack (&portolan__state__v1__snapshot_head__descriptor,
+                                allocator, len, data);
+}
+void   portolan__state__v1__snapshot_head__free_unpacked
+                     (Portolan__State__V1__SnapshotHead *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_head__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__state__v1__snapshot_place__init
+                     (Portolan__State__V1__SnapshotPlace         *message)
+{
+  static const Portolan__State__V1__SnapshotPlace init_value = PORTOLAN__STATE__V1__SNAPSHOT_PLACE__INIT;
+  *message = init_value;
+}
+size_t portolan__state__v1__snapshot_place__get_packed_size
+                     (const Portolan__State__V1__SnapshotPlace *message)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_place__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__state__v1__snapshot_place__pack
+                     (const Portolan__State__V1__SnapshotPlace *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_place__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__state__v1__snapshot_place__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotPlace *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_place__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__State__V1__SnapshotPlace *
+       portolan__state__v1__snapshot_place__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__State__V1__SnapshotPlace *)
+     protobuf_c_message_unpack (&portolan__state__v1__snapshot_place__descriptor,
+                                allocator, len, data);
+}
+void   portolan__state__v1__snapshot_place__free_unpacked
+                     (Portolan__State__V1__SnapshotPlace *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_place__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__state__v1__snapshot_data_key__init
+                     (Portolan__State__V1__SnapshotDataKey         *message)
+{
+  static const Portolan__State__V1__SnapshotDataKey init_value = PORTOLAN__STATE__V1__SNAPSHOT_DATA_KEY__INIT;
+  *message = init_value;
+}
+size_t portolan__state__v1__snapshot_data_key__get_packed_size
+                     (const Portolan__State__V1__SnapshotDataKey *message)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_data_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__state__v1__snapshot_data_key__pack
+                     (const Portolan__State__V1__SnapshotDataKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_data_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__state__v1__snapshot_data_key__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotDataKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_data_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__State__V1__SnapshotDataKey *
+       portolan__state__v1__snapshot_data_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__State__V1__SnapshotDataKey *)
+     protobuf_c_message_unpack (&portolan__state__v1__snapshot_data_key__descriptor,
+                                allocator, len, data);
+}
+void   portolan__state__v1__snapshot_data_key__free_unpacked
+                     (Portolan__State__V1__SnapshotDataKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_data_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__state__v1__snapshot_end__init
+                     (Portolan__State__V1__SnapshotEnd         *message)
+{
+  static const Portolan__State__V1__SnapshotEnd init_value = PORTOLAN__STATE__V1__SNAPSHOT_END__INIT;
+  *message = init_value;
+}
+size_t portolan__state__v1__snapshot_end__get_packed_size
+                     (const Portolan__State__V1__SnapshotEnd *message)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_end__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__state__v1__snapshot_end__pack
+                     (const Portolan__State__V1__SnapshotEnd *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_end__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__state__v1__snapshot_end__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotEnd *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_end__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__State__V1__SnapshotEnd *
+       portolan__state__v1__snapshot_end__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__State__V1__SnapshotEnd *)
+     protobuf_c_message_unpack (&portolan__state__v1__snapshot_end__descriptor,
+                                allocator, len, data);
+}
+void   portolan__state__v1__snapshot_end__free_unpacked
+                     (Portolan__State__V1__SnapshotEnd *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__state__v1__snapshot_end__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor portolan__state__v1__sealed_record__field_descriptors[3] =
 {
   {
@@ -618,5 +798,326 @@ const ProtobufCMessageDescriptor portolan__state__v1__data_key_record__descripto
   portolan__state__v1__data_key_record__field_indices_by_name,
   1,  portolan__state__v1__data_key_record__number_ranges,
   (ProtobufCMessageInit) portolan__state__v1__data_key_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__state__v1__snapshot_head__field_descriptors[7] =
+{
+  {
+    "layout",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotHead, layout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "instance_arn",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotHead, instance_arn),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "log_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotHead, log_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "domains",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Portolan__State__V1__SnapshotHead, n_domains),
+    offsetof(Portolan__State__V1__SnapshotHead, domains),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__State__V1__SnapshotHead, n_from),
+    offsetof(Portolan__State__V1__SnapshotHead, from),
+    &portolan__state__v1__snapshot_place__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data_keys",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__State__V1__SnapshotHead, n_data_keys),
+    offsetof(Portolan__State__V1__SnapshotHead, data_keys),
+    &portolan__state__v1__snapshot_data_key__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "file_key",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotHead, file_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__state__v1__snapshot_head__field_indices_by_name[] = {
+  5,   /* field[5] = data_keys */
+  3,   /* field[3] = domains */
+  6,   /* field[6] = file_key */
+  4,   /* field[4] = from */
+  1,   /* field[1] = instance_arn */
+  0,   /* field[0] = layout */
+  2,   /* field[2] = log_id */
+};
+static const ProtobufCIntRange portolan__state__v1__snapshot_head__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor portolan__state__v1__snapshot_head__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.state.v1.SnapshotHead",
+  "SnapshotHead",
+  "Portolan__State__V1__SnapshotHead",
+  "portolan.state.v1",
+  sizeof(Portolan__State__V1__SnapshotHead),
+  7,
+  portolan__state__v1__snapshot_head__field_descriptors,
+  portolan__state__v1__snapshot_head__field_indices_by_name,
+  1,  portolan__state__v1__snapshot_head__number_ranges,
+  (ProtobufCMessageInit) portolan__state__v1__snapshot_head__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__state__v1__snapshot_place__field_descriptors[4] =
+{
+  {
+    "stream",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotPlace, stream),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotPlace, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotPlace, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "domain_sequence",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotPlace, domain_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__state__v1__snapshot_place__field_indices_by_name[] = {
+  3,   /* field[3] = domain_sequence */
+  1,   /* field[1] = epoch */
+  2,   /* field[2] = sequence */
+  0,   /* field[0] = stream */
+};
+static const ProtobufCIntRange portolan__state__v1__snapshot_place__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor portolan__state__v1__snapshot_place__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.state.v1.SnapshotPlace",
+  "SnapshotPlace",
+  "Portolan__State__V1__SnapshotPlace",
+  "portolan.state.v1",
+  sizeof(Portolan__State__V1__SnapshotPlace),
+  4,
+  portolan__state__v1__snapshot_place__field_descriptors,
+  portolan__state__v1__snapshot_place__field_indices_by_name,
+  1,  portolan__state__v1__snapshot_place__number_ranges,
+  (ProtobufCMessageInit) portolan__state__v1__snapshot_place__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__state__v1__snapshot_data_key__field_descriptors[4] =
+{
+  {
+    "record",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotDataKey, record),
+    &portolan__state__v1__data_key_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotDataKey, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stream",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotDataKey, stream),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "domain",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotDataKey, domain),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__state__v1__snapshot_data_key__field_indices_by_name[] = {
+  3,   /* field[3] = domain */
+  0,   /* field[0] = record */
+  2,   /* field[2] = stream */
+  1,   /* field[1] = version */
+};
+static const ProtobufCIntRange portolan__state__v1__snapshot_data_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor portolan__state__v1__snapshot_data_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.state.v1.SnapshotDataKey",
+  "SnapshotDataKey",
+  "Portolan__State__V1__SnapshotDataKey",
+  "portolan.state.v1",
+  sizeof(Portolan__State__V1__SnapshotDataKey),
+  4,
+  portolan__state__v1__snapshot_data_key__field_descriptors,
+  portolan__state__v1__snapshot_data_key__field_indices_by_name,
+  1,  portolan__state__v1__snapshot_data_key__number_ranges,
+  (ProtobufCMessageInit) portolan__state__v1__snapshot_data_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__state__v1__snapshot_end__field_descriptors[2] =
+{
+  {
+    "through",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__State__V1__SnapshotEnd, n_through),
+    offsetof(Portolan__State__V1__SnapshotEnd, through),
+    &portolan__state__v1__snapshot_place__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parts",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__State__V1__SnapshotEnd, parts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__state__v1__snapshot_end__field_indices_by_name[] = {
+  1,   /* field[1] = parts */
+  0,   /* field[0] = through */
+};
+static const ProtobufCIntRange portolan__state__v1__snapshot_end__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__state__v1__snapshot_end__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.state.v1.SnapshotEnd",
+  "SnapshotEnd",
+  "Portolan__State__V1__SnapshotEnd",
+  "portolan.state.v1",
+  sizeof(Portolan__State__V1__SnapshotEnd),
+  2,
+  portolan__state__v1__snapshot_end__field_descriptors,
+  portolan__state__v1__snapshot_end__field_indices_by_name,
+  1,  portolan__state__v1__snapshot_end__number_ranges,
+  (ProtobufCMessageInit) portolan__state__v1__snapshot_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

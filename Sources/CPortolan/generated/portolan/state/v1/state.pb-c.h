@@ -19,6 +19,10 @@ typedef struct Portolan__State__V1__SealedRecord Portolan__State__V1__SealedReco
 typedef struct Portolan__State__V1__UnreplicatedRecord Portolan__State__V1__UnreplicatedRecord;
 typedef struct Portolan__State__V1__ReapplyOutcome Portolan__State__V1__ReapplyOutcome;
 typedef struct Portolan__State__V1__DataKeyRecord Portolan__State__V1__DataKeyRecord;
+typedef struct Portolan__State__V1__SnapshotHead Portolan__State__V1__SnapshotHead;
+typedef struct Portolan__State__V1__SnapshotPlace Portolan__State__V1__SnapshotPlace;
+typedef struct Portolan__State__V1__SnapshotDataKey Portolan__State__V1__SnapshotDataKey;
+typedef struct Portolan__State__V1__SnapshotEnd Portolan__State__V1__SnapshotEnd;
 
 
 /* --- enums --- */
@@ -164,6 +168,101 @@ struct  Portolan__State__V1__DataKeyRecord
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
+/*
+ * Head of a snapshot: what a service had built in memory from its domains, so that its next start
+ * reads only what came later. In the file: 8 bytes "PTLNSNP1", the head behind its length as 4 bytes
+ * big-endian, then parts behind theirs, each sealed with AES-256-GCM under the file's own key. The
+ * nonce of a part is its number, from 0, as 12 bytes big-endian; its associated data is the SHA-256 of
+ * the head, then one byte: 0 for what the state wrote, 1 for the SnapshotEnd that is the last part.
+ */
+struct  Portolan__State__V1__SnapshotHead
+{
+  ProtobufCMessage base;
+  /*
+   * Of what the state writes. Another layout is not read.
+   */
+  uint32_t layout;
+  char *instance_arn;
+  /*
+   * Of the tail that the state was built from.
+   */
+  char *log_id;
+  size_t n_domains;
+  char **domains;
+  /*
+   * Where the state stood when the first part was written: what came later may be in it or not.
+   */
+  size_t n_from;
+  Portolan__State__V1__SnapshotPlace **from;
+  /*
+   * The data keys that were held.
+   */
+  size_t n_data_keys;
+  Portolan__State__V1__SnapshotDataKey **data_keys;
+  /*
+   * A SealedRecord of the 32 bytes: of the domain "snapshot", the key log_id and the version layout.
+   */
+  ProtobufCBinaryData file_key;
+};
+#define PORTOLAN__STATE__V1__SNAPSHOT_HEAD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__state__v1__snapshot_head__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, {0,NULL} }
+
+
+/*
+ * Where a state stood in a stream.
+ */
+struct  Portolan__State__V1__SnapshotPlace
+{
+  ProtobufCMessage base;
+  char *stream;
+  uint64_t epoch;
+  uint64_t sequence;
+  /*
+   * Last entry of the state's own domain.
+   */
+  uint64_t domain_sequence;
+};
+#define PORTOLAN__STATE__V1__SNAPSHOT_PLACE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__state__v1__snapshot_place__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0 }
+
+
+struct  Portolan__State__V1__SnapshotDataKey
+{
+  ProtobufCMessage base;
+  Portolan__State__V1__DataKeyRecord *record;
+  /*
+   * Version of the record in the log, and where it stands.
+   */
+  uint64_t version;
+  char *stream;
+  char *domain;
+};
+#define PORTOLAN__STATE__V1__SNAPSHOT_DATA_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__state__v1__snapshot_data_key__descriptor) \
+    , NULL, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__State__V1__SnapshotEnd
+{
+  ProtobufCMessage base;
+  /*
+   * Where the state stood after the last part: before the log has been read up to there, the state is
+   * not of one moment.
+   */
+  size_t n_through;
+  Portolan__State__V1__SnapshotPlace **through;
+  /*
+   * Parts before this one.
+   */
+  uint64_t parts;
+};
+#define PORTOLAN__STATE__V1__SNAPSHOT_END__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__state__v1__snapshot_end__descriptor) \
+    , 0,NULL, 0 }
+
+
 /* Portolan__State__V1__SealedRecord methods */
 void   portolan__state__v1__sealed_record__init
                      (Portolan__State__V1__SealedRecord         *message);
@@ -240,6 +339,82 @@ Portolan__State__V1__DataKeyRecord *
 void   portolan__state__v1__data_key_record__free_unpacked
                      (Portolan__State__V1__DataKeyRecord *message,
                       ProtobufCAllocator *allocator);
+/* Portolan__State__V1__SnapshotHead methods */
+void   portolan__state__v1__snapshot_head__init
+                     (Portolan__State__V1__SnapshotHead         *message);
+size_t portolan__state__v1__snapshot_head__get_packed_size
+                     (const Portolan__State__V1__SnapshotHead   *message);
+size_t portolan__state__v1__snapshot_head__pack
+                     (const Portolan__State__V1__SnapshotHead   *message,
+                      uint8_t             *out);
+size_t portolan__state__v1__snapshot_head__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotHead   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__State__V1__SnapshotHead *
+       portolan__state__v1__snapshot_head__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__state__v1__snapshot_head__free_unpacked
+                     (Portolan__State__V1__SnapshotHead *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__State__V1__SnapshotPlace methods */
+void   portolan__state__v1__snapshot_place__init
+                     (Portolan__State__V1__SnapshotPlace         *message);
+size_t portolan__state__v1__snapshot_place__get_packed_size
+                     (const Portolan__State__V1__SnapshotPlace   *message);
+size_t portolan__state__v1__snapshot_place__pack
+                     (const Portolan__State__V1__SnapshotPlace   *message,
+                      uint8_t             *out);
+size_t portolan__state__v1__snapshot_place__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotPlace   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__State__V1__SnapshotPlace *
+       portolan__state__v1__snapshot_place__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__state__v1__snapshot_place__free_unpacked
+                     (Portolan__State__V1__SnapshotPlace *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__State__V1__SnapshotDataKey methods */
+void   portolan__state__v1__snapshot_data_key__init
+                     (Portolan__State__V1__SnapshotDataKey         *message);
+size_t portolan__state__v1__snapshot_data_key__get_packed_size
+                     (const Portolan__State__V1__SnapshotDataKey   *message);
+size_t portolan__state__v1__snapshot_data_key__pack
+                     (const Portolan__State__V1__SnapshotDataKey   *message,
+                      uint8_t             *out);
+size_t portolan__state__v1__snapshot_data_key__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotDataKey   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__State__V1__SnapshotDataKey *
+       portolan__state__v1__snapshot_data_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__state__v1__snapshot_data_key__free_unpacked
+                     (Portolan__State__V1__SnapshotDataKey *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__State__V1__SnapshotEnd methods */
+void   portolan__state__v1__snapshot_end__init
+                     (Portolan__State__V1__SnapshotEnd         *message);
+size_t portolan__state__v1__snapshot_end__get_packed_size
+                     (const Portolan__State__V1__SnapshotEnd   *message);
+size_t portolan__state__v1__snapshot_end__pack
+                     (const Portolan__State__V1__SnapshotEnd   *message,
+                      uint8_t             *out);
+size_t portolan__state__v1__snapshot_end__pack_to_buffer
+                     (const Portolan__State__V1__SnapshotEnd   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__State__V1__SnapshotEnd *
+       portolan__state__v1__snapshot_end__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__state__v1__snapshot_end__free_unpacked
+                     (Portolan__State__V1__SnapshotEnd *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Portolan__State__V1__SealedRecord_Closure)
@@ -254,6 +429,18 @@ typedef void (*Portolan__State__V1__ReapplyOutcome_Closure)
 typedef void (*Portolan__State__V1__DataKeyRecord_Closure)
                  (const Portolan__State__V1__DataKeyRecord *message,
                   void *closure_data);
+typedef void (*Portolan__State__V1__SnapshotHead_Closure)
+                 (const Portolan__State__V1__SnapshotHead *message,
+                  void *closure_data);
+typedef void (*Portolan__State__V1__SnapshotPlace_Closure)
+                 (const Portolan__State__V1__SnapshotPlace *message,
+                  void *closure_data);
+typedef void (*Portolan__State__V1__SnapshotDataKey_Closure)
+                 (const Portolan__State__V1__SnapshotDataKey *message,
+                  void *closure_data);
+typedef void (*Portolan__State__V1__SnapshotEnd_Closure)
+                 (const Portolan__State__V1__SnapshotEnd *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -265,6 +452,10 @@ extern const ProtobufCMessageDescriptor portolan__state__v1__unreplicated_record
 extern const ProtobufCMessageDescriptor portolan__state__v1__reapply_outcome__descriptor;
 extern const ProtobufCEnumDescriptor    portolan__state__v1__reapply_outcome__result__descriptor;
 extern const ProtobufCMessageDescriptor portolan__state__v1__data_key_record__descriptor;
+extern const ProtobufCMessageDescriptor portolan__state__v1__snapshot_head__descriptor;
+extern const ProtobufCMessageDescriptor portolan__state__v1__snapshot_place__descriptor;
+extern const ProtobufCMessageDescriptor portolan__state__v1__snapshot_data_key__descriptor;
+extern const ProtobufCMessageDescriptor portolan__state__v1__snapshot_end__descriptor;
 
 PROTOBUF_C__END_DECLS
 
