@@ -158,5 +158,6 @@ def usual_configuration(cluster: Cluster) -> None:
     """Takes out of the demo's configuration what is only for its story."""
     for region in (path for path in cluster.directory.glob("*-*-*.json")):
         settings = json.loads(region.read_text())
-        settings.pop("dataKeyHoldSeconds", None)
+        for name in ("dataKeyHoldSeconds", "snapshotEntries"):
+            settings.pop(name, None)
         region.write_text(json.dumps(settings, indent=2) + "\n")

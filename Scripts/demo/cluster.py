@@ -176,6 +176,8 @@ class Cluster:
                 "peers": peers,
                 # Short, so that the story need not wait minutes for a disabled key to take effect.
                 "dataKeyHoldSeconds": 10,
+                # Few, so that services that are started again do so from their snapshot.
+                "snapshotEntries": 1_000,
                 "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
             })
         self._write(self.context, self._context(self.pki, regions[0], {

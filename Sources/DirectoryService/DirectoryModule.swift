@@ -24,7 +24,9 @@ public struct DirectoryModule: ServiceModule {
             ReplicaSettings(
                 region: region, domains: [DirectoryServer.domain], context: .identityStore,
                 dataKeyHold: configuration.dataKeyHold,
-                snapshotFile: configuration.dataDirectory(of: .directory) + "/state.snapshot"),
+                snapshotFile: configuration.dataDirectory(of: .directory) + "/state.snapshot",
+                snapshotPace: SnapshotPace(
+                    entriesMin: UInt64(clamping: configuration.snapshotEntries))),
             clients: clients, instance: monitor, logger: logger)
         writer = DomainWriter(replica, domain: DirectoryServer.domain)
         let recorder = CoordinatorTrailRecorder(

@@ -23,9 +23,12 @@ struct SnapshotTests {
     private func written(_ count: Int = 3) async throws {
         let writer = TextService(world.primary, snapshotFile: file)
         try await withRunning(writer.run) {
-            for number in 0..<count { _ = try await writer.put("key-\(number)", "secret-\(number)") }
+            for number in 0..<count {
+                _ = try await writer.put("key-\(number)", "secret-\(number)")
+            }
             let stand = writer.replica.positions
-            #expect(await eventually { (try? head())?.from.map(\.sequence) == stand.map(\.sequence) })
+            #expect(
+                await eventually { (try? head())?.from.map(\.sequence) == stand.map(\.sequence) })
         }
     }
 

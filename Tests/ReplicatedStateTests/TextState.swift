@@ -42,7 +42,7 @@ final class TextState: DomainState {
         var part = part
         while !part.isAtEnd {
             guard let key = part.lent().map({ String(wire: $0) }),
-                let version = part.number(UInt64.self), let isLive = part.number(UInt8.self),
+                let version = part.uint64(), let isLive = part.byte(),
                 let text = part.lent().map({ String(wire: $0) })
             else { return false }
             keys.append(key)

@@ -15,12 +15,15 @@ extension DirectoryState {
     private static var firstGroup: Int { 1 << 40 }
 
     private enum Item: UInt8 {
+        /// How much there is of everything, so that it is allocated at once.
+        case sizes = 0
         case ended = 1
         case user = 2
         case group = 3
     }
 
     func copy(from place: Int, into part: inout SnapshotPart) -> Int? {
+        if place == 0 { copySizes(into: &part) }
         if place < Self.firstUser {
             copyEnded(place, into: &part)
             return place + 1
@@ -35,6 +38,12 @@ extension DirectoryState {
         let end = min(first + Self.rowsAtOnce, groups.ids.count)
         for row in first..<max(first, end) { copyGroup(UInt32(row), into: &part) }
         return end < groups.ids.count ? Self.firstGroup + end : nil
+    }
+
+    private func copySizes(into part: inout SnapshotPart) {
+        part.append(Item.sizes.rawValue)
+        for size in users.sizes + groups.sizes { part.append(UInt32(size)) }
+        part.append(UInt32(memberships.count))
     }
 
     private func copyEnded(_ index: Int, into part: inout SnapshotPart) {
@@ -76,7 +85,8 @@ extension DirectoryState {
         var part = part
         while !part.isAtEnd {
             let isGood =
-                switch part.number(UInt8.self).flatMap(Item.init) {
+                switch part.byte().flatMap(Item.init) {
+                case .sizes: reserve(&part)
                 case .ended: restoreEnded(&part)
                 case .user: restoreUser(&part)
                 case .group: restoreGroup(&part)
@@ -87,10 +97,22 @@ extension DirectoryState {
         return true
     }
 
+    private func reserve(_ part: inout SnapshotPartReader) -> Bool {
+        var sizes: [Int] = []
+        for _ in 0..<2 * RecordTable.sizeCount + 1 {
+            guard let size = part.uint32() else { return false }
+            sizes.append(Int(size))
+        }
+        users.reserve(sizes.prefix(RecordTable.sizeCount))
+        groups.reserve(sizes.dropFirst(RecordTable.sizeCount).prefix(RecordTable.sizeCount))
+        memberships.reserve(sizes[sizes.count - 1])
+        return true
+    }
+
     private func restoreEnded(_ part: inout SnapshotPartReader) -> Bool {
-        guard let count = part.number(UInt32.self) else { return false }
+        guard let count = part.uint32() else { return false }
         for _ in 0..<count {
-            guard let pair = part.number(UInt64.self), let version = part.number(UInt32.self) else {
+            guard let pair = part.uint64(), let version = part.uint32() else {
                 return false
             }
             endedMemberships.set(pair, version)
@@ -100,13 +122,13 @@ extension DirectoryState {
 
     private func restoreUser(_ part: inout SnapshotPartReader) -> Bool {
         guard let id = part.identifier(), let record = part.lent(),
-            let count = part.number(UInt32.self)
+            let count = part.uint32()
         else { return false }
         let row = users.claimRow(id)
         guard record.isEmpty || users.set(row, record) else { return false }
         for _ in 0..<count {
             guard let id = part.identifier(), let group = part.identifier(),
-                let version = part.number(UInt32.self)
+                let version = part.uint32()
             else { return false }
             memberships.insert(
                 user: row, group: groups.claimRow(group), id: id, version: version)
@@ -129,7 +151,7 @@ extension SnapshotPart {
 
 extension SnapshotPartReader {
     fileprivate mutating func identifier() -> Identifier? {
-        guard let high = number(UInt64.self), let low = number(UInt64.self) else { return nil }
+        guard let high = uint64(), let low = uint64() else { return nil }
         return Identifier(high: high, low: low)
     }
 }

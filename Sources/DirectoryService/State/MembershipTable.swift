@@ -82,6 +82,9 @@ struct MembershipTable {
         return rows[low..<min(rows.count, low + limit)]
     }
 
+    /// Makes room for so many.
+    mutating func reserve(_ count: Int) { all.reserveCapacity(count) }
+
     mutating func insert(user: UInt32, group: UInt32, id: Identifier, version: UInt32) {
         if let known = find(user: user, group: group) {
             all[Int(known)].id = id

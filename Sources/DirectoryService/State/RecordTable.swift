@@ -24,6 +24,23 @@ struct RecordTable {
     /// Bytes of all records and of those that were replaced and not yet given back.
     var heldBytes: Int { arena.liveBytes + arena.wastedBytes }
 
+    static let sizeCount = 4
+
+    /// Rows, names, external IDs and e-mail addresses.
+    var sizes: [Int] { [ids.count, names.count, externalIDs.count, emails.count] }
+
+    /// Makes room for so many.
+    mutating func reserve(_ sizes: ArraySlice<Int>) {
+        let sizes = Array(sizes)
+        guard sizes.count == Self.sizeCount else { return }
+        ids.reserveCapacity(sizes[0])
+        references.reserveCapacity(sizes[0])
+        rows.reserve(sizes[0])
+        names.reserve(sizes[1])
+        externalIDs.reserve(sizes[2])
+        emails.reserve(sizes[3])
+    }
+
     func isLive(_ row: UInt32) -> Bool { !references[Int(row)].isEmpty }
 
     /// The live row of an identifier.

@@ -12,7 +12,8 @@ struct HashIndex {
 
     private var slots = [Slot](repeating: Slot(), count: 16)
     private var mask = 15
-    private var count = 0
+    /// Hashes, each counted once.
+    private(set) var count = 0
     /// Further rows of a hash: the same text, or (rarely) another text with the same hash.
     private var more: [UInt64: [UInt32]] = [:]
 
@@ -75,9 +76,18 @@ struct HashIndex {
         slots[gap] = Slot()
     }
 
-    private mutating func grow() {
+    /// Makes room for so many hashes.
+    mutating func reserve(_ count: Int) {
+        var size = slots.count
+        while count * 5 > size * 3 { size *= 2 }
+        if size > slots.count { resize(size) }
+    }
+
+    private mutating func grow() { resize(slots.count * 2) }
+
+    private mutating func resize(_ size: Int) {
         let old = slots
-        slots = Array(repeating: Slot(), count: old.count * 2)
+        slots = Array(repeating: Slot(), count: size)
         mask = slots.count - 1
         for slot in old where slot.rowPlusOne > 0 { slots[position(of: slot.hash)] = slot }
     }

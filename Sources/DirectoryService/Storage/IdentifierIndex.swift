@@ -75,9 +75,18 @@ struct IdentifierIndex {
         slots[position] = slot
     }
 
-    private mutating func grow() {
+    /// Makes room for so many identifiers.
+    mutating func reserve(_ count: Int) {
+        var size = slots.count
+        while count * 5 > size * 3 { size *= 2 }
+        if size > slots.count { resize(size) }
+    }
+
+    private mutating func grow() { resize(slots.count * 2) }
+
+    private mutating func resize(_ size: Int) {
         let old = slots
-        slots = Self.empty(count: old.count * 2)
+        slots = Self.empty(count: size)
         mask = slots.count - 1
         for slot in old where slot.rowPlusOne > 0 { put(slot) }
     }

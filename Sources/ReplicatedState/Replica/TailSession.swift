@@ -19,7 +19,9 @@ struct TailSession<State: DomainState>: Sendable {
     func run() async throws -> Bool {
         var hasCaughtUp = false
         var isOpen = false
-        if let path = replica.settings.snapshotFile, replica.withCore({ $0.logID.isEmpty }) {
+        if let path = replica.settings.snapshotFile, replica.settings.snapshotPace.entriesMin > 0,
+            replica.withCore({ $0.logID.isEmpty })
+        {
             _ = try await SnapshotReading(replica: replica, snapshot: snapshot, path: path).run()
         }
         let messages = try await replica.clients.log.tail(request(follow: true))

@@ -9,8 +9,9 @@ struct SnapshotKeeper<State: DomainState>: Sendable {
     let path: String
     let pace: SnapshotPace
 
-    /// Returns only by throwing `CancellationError`.
+    /// Returns only by throwing `CancellationError`, or at once where no snapshots are wanted.
     func run() async throws {
+        guard pace.entriesMin > 0 else { return SnapshotFile.remove(path) }
         var written = Written(entries: 0, generation: nil, end: .now - pace.rest, took: .zero)
         while true {
             try await Task.sleep(for: pace.look)
@@ -71,13 +72,14 @@ package struct SnapshotPace: Sendable {
     package let look: Duration
     /// Between two snapshots, at least.
     package let rest: Duration
-    /// Entries that a start would have to read, at least; reading so many takes no time to speak of.
+    /// Entries that a start would have to read, at least, before one is written: fewer are read in a
+    /// moment. 0: none is ever written.
     package let entriesMin: UInt64
 
     package static let standard = SnapshotPace()
 
     package init(
-        look: Duration = .seconds(5), rest: Duration = .seconds(60), entriesMin: UInt64 = 50_000
+        look: Duration = .seconds(5), rest: Duration = .seconds(10), entriesMin: UInt64 = 50_000
     ) {
         self.look = look
         self.rest = rest

@@ -4,9 +4,10 @@ package struct SnapshotPart {
 
     package init() {}
 
-    package mutating func append(_ number: some FixedWidthInteger) {
-        AssociatedData.append(number, to: &bytes)
-    }
+    // Not generic: these are called for every row, from other modules.
+    package mutating func append(_ number: UInt8) { bytes.append(number) }
+    package mutating func append(_ number: UInt32) { AssociatedData.append(number, to: &bytes) }
+    package mutating func append(_ number: UInt64) { AssociatedData.append(number, to: &bytes) }
 
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         AssociatedData.append(bytes, to: &self.bytes)
@@ -27,8 +28,12 @@ package struct SnapshotPartReader {
 
     package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    /// Nil when there are too few bytes left; nothing is read then.
-    package mutating func number<Number: FixedWidthInteger>(_: Number.Type) -> Number? {
+    /// The next number; nil when there are too few bytes left, of which none is read then.
+    package mutating func byte() -> UInt8? { number(UInt8.self) }
+    package mutating func uint32() -> UInt32? { number(UInt32.self) }
+    package mutating func uint64() -> UInt64? { number(UInt64.self) }
+
+    private mutating func number<Number: FixedWidthInteger>(_: Number.Type) -> Number? {
         let count = MemoryLayout<Number>.size
         guard bytes.count - offset >= count else { return nil }
         defer { offset += count }
@@ -38,7 +43,7 @@ package struct SnapshotPartReader {
 
     package mutating func lent() -> UnsafeRawBufferPointer? {
         let start = offset
-        guard let count = number(UInt32.self), Int(count) <= bytes.count - offset else {
+        guard let count = uint32(), Int(count) <= bytes.count - offset else {
             offset = start
             return nil
         }

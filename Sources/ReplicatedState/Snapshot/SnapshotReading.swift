@@ -11,7 +11,7 @@ struct SnapshotReading<State: DomainState>: Sendable {
     let snapshot: InstanceSnapshot
     let path: String
 
-    /// True when the replica now holds the state of the file. What cannot be used is removed.
+    /// Whether the replica now holds the state of the file. What cannot be used is removed.
     ///
     /// Throws: `RPCError` when the keys service cannot be asked, `CancellationError`.
     func run() async throws -> Bool {
@@ -20,7 +20,11 @@ struct SnapshotReading<State: DomainState>: Sendable {
             try check(reader.head)
             guard let held = try await openDataKeys(reader.head) else { return false }
             let key = try fileKey(reader.head, held)
+            let began = ContinuousClock.now
             try await adopt(reader, key, held)
+            replica.logger.info(
+                "the state was taken from its snapshot",
+                metadata: ["took": "\(ContinuousClock.now - began)"])
             return true
         } catch let error as RPCError {
             throw error

@@ -50,6 +50,8 @@ extension RegionConfiguration {
             availableRegions: config.stringArray(forKey: "availableRegions")
                 ?? regionsEnabledByDefault,
             dataKeyHold: try seconds(config, "dataKeyHoldSeconds", 1...3_600, default: 300),
+            snapshotEntries: try number(
+                config, "snapshotEntries", 0...1_000_000_000, default: 50_000),
             tombstoneHorizon: try seconds(
                 config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400),
             recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false),
@@ -133,13 +135,19 @@ extension RegionConfiguration {
     private static func seconds(
         _ config: ConfigReader, _ key: ConfigKey, _ range: ClosedRange<Int>, default value: Int
     ) throws -> Duration {
-        let seconds = config.int(forKey: key, default: value)
-        guard range.contains(seconds) else {
+        .seconds(try number(config, key, range, default: value))
+    }
+
+    private static func number(
+        _ config: ConfigReader, _ key: ConfigKey, _ range: ClosedRange<Int>, default value: Int
+    ) throws -> Int {
+        let number = config.int(forKey: key, default: value)
+        guard range.contains(number) else {
             throw ConfigurationError(
                 key: key.description,
-                problem: "\(seconds) is not within \(range.lowerBound) to \(range.upperBound)")
+                problem: "\(number) is not within \(range.lowerBound) to \(range.upperBound)")
         }
-        return .seconds(seconds)
+        return number
     }
 }
 

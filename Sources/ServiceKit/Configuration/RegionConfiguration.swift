@@ -82,6 +82,8 @@ public struct RegionConfiguration: Sendable {
     public let availableRegions: [String]
     /// How long an unwrapped data key may be held.
     public let dataKeyHold: Duration
+    /// Entries that a start of the directory reads at most before it keeps a snapshot; 0: it keeps none.
+    public let snapshotEntries: Int
     /// How long a tombstone is kept.
     public let tombstoneHorizon: Duration
     /// Whether the trail has an event for each read and each use of a key over the AWS-compatible
@@ -100,7 +102,7 @@ public struct RegionConfiguration: Sendable {
         portalURL: String = "", peers: [String: PeerRegion] = [:],
         operatorRoles: [String: Set<String>] = [:],
         availableRegions: [String] = Self.regionsEnabledByDefault,
-        dataKeyHold: Duration = .seconds(300),
+        dataKeyHold: Duration = .seconds(300), snapshotEntries: Int = 50_000,
         tombstoneHorizon: Duration = .seconds(90 * 86_400), recordsKeyUse: Bool = false,
         logStorage: LogStorage = .sqlite, postgreSQL: PostgreSQLServer? = nil
     ) {
@@ -119,6 +121,7 @@ public struct RegionConfiguration: Sendable {
         self.operatorRoles = operatorRoles
         self.availableRegions = availableRegions
         self.dataKeyHold = dataKeyHold
+        self.snapshotEntries = snapshotEntries
         self.tombstoneHorizon = tombstoneHorizon
         self.recordsKeyUse = recordsKeyUse
         self.logStorage = logStorage
