@@ -145,23 +145,29 @@ class TwoRegions:
             f"{done['p50Microseconds'] / 1e3:.1f} ms, {done['reads']:,} of them read")
 
     def _laggard(self) -> None:
-        """What a Region far behind takes from the primary's rate of writes: measured without and with
-        it, twice in turns. Its coordinator stands still while it falls behind. Its processes get only
-        what the two cores have left over, since it would be on another machine."""
+        """What a Region far behind costs the primary: the processor time that the primary's processes
+        need for a write with it, against without it, twice in turns. Both cores are busy with writes,
+        so that the rate falls as that time grows. The rates themselves are told too, but the other
+        Region's own work is in them: its processes get only what the two cores have left over, and
+        would be on another machine. Its coordinator stands still while it falls behind."""
         system, other = self.system, self.world.additional
         system.kill("coordinator", other)
         behind = system.load("fill", "--first", 30_000_000, "--users", self.behind, timed=False,
                              timeout=1200)["calls"]
         before = system.status(other).users
         rates: dict[bool, list[float]] = {False: [], True: []}
+        costs: dict[bool, list[float]] = {False: [], True: []}
         for turn in range(4):
             is_back = turn % 2 == 1
             if is_back:
                 system.cluster.start(other, ("coordinator",))
                 system.cluster.wait_healthy(other, services=("coordinator",))
                 _give_way(system, other)
+            used = system.processor_seconds(self.world.primary)
             done = system.load("fill", "--first", 40_000_000 + turn * 1_000_000)
+            used = system.processor_seconds(self.world.primary) - used
             rates[is_back].append(done["perSecond"])
+            costs[is_back].append(used / done["calls"])
             behind += done["calls"]
             if is_back:
                 copied = system.status(other).users - before
@@ -170,11 +176,13 @@ class TwoRegions:
         system.people += behind
         if copied >= behind:
             raise RuntimeError("the Region caught up while it was measured: give it more to copy")
-        alone, together = (sum(rates[key]) / 2 for key in (False, True))
+        alone, together = (sum(costs[key]) / 2 for key in (False, True))
         self.results.put(
-            "replication.laggard-cost", (1 - together / alone) * 100,
-            f"{alone:,.0f} users/s alone, {together:,.0f}/s while a Region {behind - copied:,} to "
-            f"{behind:,} entries behind copies {copied:,} of them with what the two cores have left over")
+            "replication.laggard-cost", (together / alone - 1) * 100,
+            f"{alone * 1e6:.1f} us of the primary's processor time for a user alone, "
+            f"{together * 1e6:.1f} while a Region {behind - copied:,} to {behind:,} entries behind "
+            f"copies {copied:,} of them; {sum(rates[False]) / 2:,.0f} and "
+            f"{sum(rates[True]) / 2:,.0f} users/s, the other Region's work included")
 
     def _prepare(self) -> None:
         """People who may sign in, and a role for each."""

@@ -73,6 +73,15 @@ class System:
                 return int(line.split()[1]) / 1024
         raise RuntimeError(f"{service} is gone")
 
+    def processor_seconds(self, region: str) -> float:
+        """Processor time that a Region's processes have used."""
+        ticks = 0
+        for (where, _), process in self.cluster.processes.items():
+            if where == region and process.poll() is None:
+                fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def kill(self, service: str, region: str | None = None) -> None:
         process = self.process(service, region)
         process.send_signal(signal.SIGKILL)
