@@ -10,4 +10,6 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case readBehindToken = "read-behind-token"
     /// A copy of a session that comes late takes back its revocation.
     case revivedSession = "revived-session"
+    /// A snapshot says that the state stood where it did when the last part was written.
+    case snapshotFromItsEnd = "snapshot-from-its-end"
 }

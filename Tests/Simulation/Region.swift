@@ -41,6 +41,8 @@ final class Region {
     var subscribersHeard: [String: Int64] = [:]
     var acknowledgements = ReplicaAcknowledgements()
     private(set) var service: SimulatedService
+    /// What the service has written of its state.
+    private var snapshot: SimulatedSnapshot?
     private var isFollowing = false
     /// Nothing is written any more, so that everything can come to rest.
     var isQuiet = false
@@ -52,7 +54,7 @@ final class Region {
     init(_ name: String, in world: World) {
         self.name = name
         self.world = world
-        service = SimulatedService(revivesSessions: world.settings.bug == .revivedSession)
+        service = SimulatedService(world.settings.bug)
     }
 
     var peers: [String] { world.settings.regions.filter { $0 != name } }
@@ -92,7 +94,7 @@ final class Region {
         for rows in store.entries.values where !isDamaged {
             for row in rows { world.history.held(row.entry, by: name) }
         }
-        service = SimulatedService(revivesSessions: world.settings.bug == .revivedSession)
+        service = SimulatedService(world.settings.bug, from: snapshot)
         isFollowing = false
         world.tell("\(name) starts")
         startTimers()
@@ -190,7 +192,13 @@ final class Region {
         guard let log, let identity = log.state.identity else { return }
         takeOver()
         do {
+            let usedSnapshot = service.usesSnapshot
             try service.follow(log, readingID: "\(identity.logID)/\(identity.incarnation)")
+            if service.usesSnapshot, !usedSnapshot { world.count("start from a snapshot") }
+            if let written = service.snapshot(keys: Int(world.random.number(0...3))) {
+                world.count("snapshot")
+                snapshot = written
+            }
         } catch {
             noteDamage(error)
         }
@@ -198,7 +206,7 @@ final class Region {
 
     /// Only the service's process dies.
     func restartService() {
-        service = SimulatedService(revivesSessions: world.settings.bug == .revivedSession)
+        service = SimulatedService(world.settings.bug, from: snapshot)
         followSoon()
     }
 

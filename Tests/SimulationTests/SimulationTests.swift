@@ -28,6 +28,7 @@ struct SimulationTests {
         .skippedEntry: "convergence",
         .readBehindToken: "token",
         .revivedSession: "revocation",
+        .snapshotFromItsEnd: "token",
     ]
 
     @Test(

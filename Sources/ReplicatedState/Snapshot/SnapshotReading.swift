@@ -1,4 +1,4 @@
-import Contracts
+package import Contracts
 import Cryptography
 import Foundation
 import Logging
@@ -105,7 +105,7 @@ struct SnapshotReading<State: DomainState>: Sendable {
 extension ReplicaCore {
     /// Takes over a state from a snapshot. It opens once the log has been read beyond the moment at
     /// which the file was finished.
-    mutating func adopt(
+    package mutating func adopt(
         _ state: State, _ head: StateSnapshotHead, _ end: StateSnapshotEnd
     ) {
         drop()

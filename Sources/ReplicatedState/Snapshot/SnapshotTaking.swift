@@ -1,4 +1,4 @@
-import Contracts
+package import Contracts
 import Cryptography
 import Foundation
 import SwiftProtobuf
@@ -107,7 +107,8 @@ struct SnapshotTaking<State: DomainState>: Sendable {
 }
 
 extension ReplicaCore {
-    var places: [StateSnapshotPlace] {
+    /// Where the state stands in each stream.
+    package var places: [StateSnapshotPlace] {
         progress.map { stream, progress in
             .with {
                 $0.stream = stream
