@@ -82,8 +82,9 @@ struct AccessAnswersTests {
             Principal(isGroup: false, id: id), Principal(isGroup: true, id: "g1"),
             Principal(isGroup: true, id: "g2"),
         ]
+        let person = AccessPerson(userID: id, userName: id, principals: principals)
         let answer = AccessAnswers.Answer(
-            bytes: bytes, of: principals, ticket: ticket, mark: changes.mark)
+            bytes: bytes, of: person, ticket: ticket, mark: changes.mark)
         answers.keep(answer, of: id, ticket)
     }
 }

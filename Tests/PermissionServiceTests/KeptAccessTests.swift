@@ -121,6 +121,39 @@ struct KeptAccessTests {
         }
     }
 
+    @Test("a role is checked without asking the directory, until it tells of a change")
+    func role() async throws {
+        try await withRole { permissions in
+            _ = try await permissions.role(World.anna, Self.account, "ReadOnly")
+            try await keep(World.anna, permissions)
+            let asked = world.directory.asked.count
+            let role = try await permissions.role(World.anna, Self.account, "ReadOnly")
+            #expect(role.account.accountID == Self.account)
+            let other = await failure {
+                try await permissions.role(World.anna, Self.account, "Unknown")
+            }
+            #expect(other?.reason == "ROLE_NOT_ASSIGNED")
+            #expect(world.directory.asked.count == asked)
+            // What is given here counts at once.
+            let set = try await permissions.createSet("Auditor")
+            _ = try await permissions.assign(set, in: Self.account, to: .group, World.admins)
+            _ = try await permissions.role(World.anna, Self.account, "Auditor")
+            try await permissions.unassign(set, in: Self.account, from: .group, World.admins)
+            let taken = await failure {
+                try await permissions.role(World.anna, Self.account, "Auditor")
+            }
+            #expect(taken?.reason == "ROLE_NOT_ASSIGNED")
+            // And what the directory takes, as soon as it is heard.
+            world.directory.add(user: World.anna, enabled: false)
+            let isOver = await eventually(within: .seconds(10)) {
+                await failure {
+                    try await permissions.role(World.anna, Self.account, "ReadOnly")
+                }?.reason == "USER_DISABLED"
+            }
+            #expect(isOver)
+        }
+    }
+
     @Test("a demanded position is demanded of the directory too, and one it does not follow is not")
     func position() async throws {
         try await withRole { permissions in

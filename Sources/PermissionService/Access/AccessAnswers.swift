@@ -17,7 +17,7 @@ struct AccessAnswers {
         var cost: Int {
             switch self {
             case .making: 256
-            case .kept(let answer): 256 + answer.bytes.count + answer.principals.count * 8
+            case .kept(let answer): 256 + answer.bytes.count + answer.principals.count * 96
             }
         }
     }
@@ -30,17 +30,19 @@ struct AccessAnswers {
 
     struct Answer: Sendable {
         let bytes: [UInt8]
+        let person: AccessPerson
         /// Hash values of the person's principals, ascending.
         let principals: [Int]
         let watch: DirectoryWatch.Life
         var mark: RecentChanges<Principal>.Mark
 
         init(
-            bytes: [UInt8], of principals: [Principal], ticket: Ticket,
+            bytes: [UInt8], of person: AccessPerson, ticket: Ticket,
             mark: RecentChanges<Principal>.Mark
         ) {
             self.bytes = bytes
-            self.principals = principals.map(\.hashValue).sorted()
+            self.person = person
+            self.principals = person.principals.map(\.hashValue).sorted()
             self.watch = ticket.watch
             self.mark = mark
         }
@@ -72,6 +74,15 @@ struct AccessAnswers {
             set(userID, .kept(answer))
         }
         return answer.bytes
+    }
+
+    /// A person as the directory describes them, if that is known for now. What is assigned to them may
+    /// have changed since.
+    func person(_ userID: String, in watch: DirectoryWatch.Life) -> AccessPerson? {
+        guard case .kept(let answer)? = young[userID] ?? old[userID], answer.watch == watch else {
+            return nil
+        }
+        return answer.person
     }
 
     /// To be asked for before anything is that an answer is made from. Those who make the same answer
@@ -121,6 +132,13 @@ struct AccessAnswers {
         young[userID] = entry
         youngBytes += entry.cost
     }
+}
+
+/// An enabled person with all the principals that count for them.
+struct AccessPerson: Sendable {
+    let userID: String
+    let userName: String
+    let principals: [Principal]
 }
 
 extension [Int] {

@@ -1,6 +1,7 @@
 import Contracts
 import RPC
 import ReplicatedState
+import SwiftProtobuf
 
 extension PermissionHandler {
     func getAccess(
@@ -31,8 +32,7 @@ extension PermissionHandler {
             // Who is asked for by another spelling of the ID is not forgotten by it.
             guard let ticket, person.userID == userID else { return response }
             let answer = AccessAnswers.Answer(
-                bytes: try response.recordBytes(), of: person.principals, ticket: ticket,
-                mark: mark)
+                bytes: try response.recordBytes(), of: person, ticket: ticket, mark: mark)
             try replica.read { $0.answers.keep(answer, of: userID, ticket) }
             return response
         } catch {
@@ -41,8 +41,9 @@ extension PermissionHandler {
         }
     }
 
-    /// The answer that is kept, on the event loop.
+    /// What is kept, on the event loop.
     func registerImmediate(in table: inout MethodTable) {
+        registerImmediateRoles(in: &table)
         table.registerImmediate(PermissionsMethods.getAccess) { [self] payload, _, sink in
             guard let userID = Self.userID(payload), let life = watch.life else { return .later }
             do {
@@ -53,6 +54,20 @@ extension PermissionHandler {
                     return true
                 }
                 return isKept ? .written : .later
+            } catch {
+                return (error as? RPCError).map { .failure($0) } ?? .later
+            }
+        }
+    }
+
+    private func registerImmediateRoles(in table: inout MethodTable) {
+        table.registerImmediate(PermissionsMethods.checkRole) { [self] payload, _, sink in
+            guard let request = try? PermissionCheckRoleRequest(serializedBytes: Array(payload))
+            else { return .later }
+            do {
+                guard let response = try keptRole(request) else { return .later }
+                try response.recordBytes().withUnsafeBytes { sink.write($0) }
+                return .written
             } catch {
                 return (error as? RPCError).map { .failure($0) } ?? .later
             }
@@ -70,33 +85,56 @@ extension PermissionHandler {
         return reader.isMalformed ? nil : userID
     }
 
+    /// Whom the directory has described before is not asked for again, as long as it tells what changes.
     func checkRole(
         _ request: PermissionCheckRoleRequest, context: ServerContext
     ) async throws -> PermissionCheckRoleResponse {
+        if watch.life != nil {
+            // Who checks a role checks it again: credentials are renewed.
+            _ = try await keptAccess(request.userID, context)
+            if let response = try keptRole(request) { return response }
+        }
         let person = try await person(request.userID, atLeast: nil, context)
         let primary = try instance().primaryRegion
+        return try replica.read { try Self.role(request, of: person, primary, in: $0) }
+    }
+
+    /// Nil when the person is not known without asking the directory.
+    private func keptRole(
+        _ request: PermissionCheckRoleRequest
+    ) throws -> PermissionCheckRoleResponse? {
+        guard let life = watch.life else { return nil }
+        let primary = try instance().primaryRegion
         return try replica.read { state in
-            guard let set = state.permissionSet(named: request.permissionSetName),
-                let account = state.accounts[request.accountID],
-                let assignment = person.principals.lazy.compactMap({ principal in
-                    state.assignments[
-                        AssignmentKey(
-                            accountID: request.accountID, permissionSetARN: set.permissionSetArn,
-                            principal: principal)]
-                }).first
-            else {
-                throw RPCError(
-                    .permissionDenied, reason: "ROLE_NOT_ASSIGNED",
-                    message: "The role is not assigned to this person in this account.")
-            }
-            var response = PermissionCheckRoleResponse()
-            response.account = account
-            response.permissionSet = set
-            response.roleName = assignment.roleName
-            response.roleArn = Self.roleARN(account.accountID, assignment.roleName, primary)
-            response.userName = person.userName
-            return response
+            guard let person = state.answers.person(request.userID, in: life) else { return nil }
+            return try Self.role(request, of: person, primary, in: state)
         }
+    }
+
+    private static func role(
+        _ request: PermissionCheckRoleRequest, of person: AccessPerson, _ primary: String,
+        in state: PermissionState
+    ) throws -> PermissionCheckRoleResponse {
+        guard let set = state.permissionSet(named: request.permissionSetName),
+            let account = state.accounts[request.accountID],
+            let assignment = person.principals.lazy.compactMap({ principal in
+                state.assignments[
+                    AssignmentKey(
+                        accountID: request.accountID, permissionSetARN: set.permissionSetArn,
+                        principal: principal)]
+            }).first
+        else {
+            throw RPCError(
+                .permissionDenied, reason: "ROLE_NOT_ASSIGNED",
+                message: "The role is not assigned to this person in this account.")
+        }
+        var response = PermissionCheckRoleResponse()
+        response.account = account
+        response.permissionSet = set
+        response.roleName = assignment.roleName
+        response.roleArn = Self.roleARN(account.accountID, assignment.roleName, primary)
+        response.userName = person.userName
+        return response
     }
 
     /// us-east-1 leaves no trace in the ARN, any other primary Region does (as IAM Identity Center).
@@ -105,19 +143,12 @@ extension PermissionHandler {
         return "arn:aws:iam::\(account):role/aws-reserved/sso.amazonaws.com/\(place)\(role)"
     }
 
-    /// An enabled person with all the principals that count for them.
-    private struct Person {
-        let userID: String
-        let userName: String
-        let principals: [Principal]
-    }
-
     /// Asks the directory, at a position of the stream that it follows, or as it is.
     ///
     /// Throws NOT_FOUND USER_NOT_FOUND, PERMISSION_DENIED USER_DISABLED.
     private func person(
         _ userID: String, atLeast position: LogPosition?, _ context: ServerContext
-    ) async throws -> Person {
+    ) async throws -> AccessPerson {
         let options = CallOptions(timeout: context.deadline.remaining)
         var userRequest = DirectoryGetUserRequest()
         userRequest.userID = userID
@@ -134,7 +165,7 @@ extension PermissionHandler {
                 .permissionDenied, reason: "USER_DISABLED", message: "The user is disabled.")
         }
         let ids = try await groups.groups.map(\.groupID)
-        return Person(
+        return AccessPerson(
             userID: user.userID, userName: user.userName,
             principals: [Principal(isGroup: false, id: user.userID)]
                 + ids.map { Principal(isGroup: true, id: $0) })

@@ -40,7 +40,7 @@ struct CredentialAdministration: PortalCredentialsHandler {
     /// another Region.
     private func person(_ token: String) async throws -> SignedInPerson? {
         do {
-            return try await authenticator.person(token: token)
+            return try await authenticator.person(bearer: token)
         } catch let failure as PortalFailure {
             throw RPCError(
                 .unavailable, reason: "SESSION_UNCHECKED", message: failure.message, cause: failure)

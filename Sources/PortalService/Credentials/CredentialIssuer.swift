@@ -120,7 +120,7 @@ struct CredentialIssuer: Sendable {
     private func identity(
         _ holder: CredentialIdentity.Holder, _ claims: some CredentialClaims
     ) throws -> CredentialIdentity? {
-        guard let key = try sessions.read({ $0.credentialKeys[claims.keyID] }) else { return nil }
+        guard let key = try credentialKey(claims.keyID) else { return nil }
         return CredentialIdentity(
             holder: holder, accessKeyID: claims.accessKeyID,
             secretAccessKey: Self.secret(claims, key: key.key), hasEnded: tokens.hasEnded(claims))
@@ -141,7 +141,7 @@ struct CredentialIssuer: Sendable {
     }
 
     /// This Region's own key; made and replicated when there is none yet.
-    private func issuingKey() async throws -> PortalCredentialKeyRecord {
+    func issuingKey() async throws -> PortalCredentialKeyRecord {
         if let key = try ownKey() { return key }
         var record = PortalCredentialKeyRecord()
         record.keyID = UUID().uuidString.lowercased()
@@ -164,6 +164,11 @@ struct CredentialIssuer: Sendable {
         return key
     }
 
+    /// A key of any Region; nil when it has not arrived here.
+    func credentialKey(_ id: String) throws -> PortalCredentialKeyRecord? {
+        try sessions.read { $0.credentialKeys[id] }
+    }
+
     private func ownKey() throws -> PortalCredentialKeyRecord? {
         try sessions.read { state in
             state.credentialKeys.values.filter { $0.region == region }
@@ -173,7 +178,12 @@ struct CredentialIssuer: Sendable {
 
     /// The first 240 bits of the HMAC in base64: 40 characters, as AWS' keys have.
     private static func secret(_ claims: some CredentialClaims, key: Data) -> String {
-        let facts = claims.secretFacts.joined(separator: "\n")
+        secret(of: claims.secretFacts, key: key)
+    }
+
+    /// The same of other facts, of which the first names the kind.
+    static func secret(of facts: [String], key: Data) -> String {
+        let facts = facts.joined(separator: "\n")
         let code = HMAC<Crypto.SHA256>.authenticationCode(
             for: Data(facts.utf8), using: SymmetricKey(data: key))
         return String(Data(code).base64EncodedString().prefix(40))

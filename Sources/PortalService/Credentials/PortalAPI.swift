@@ -8,8 +8,8 @@ import ServiceKit
 
 /// The AWS access portal API (`sso` in botocore): accounts, roles, credentials, sign-out.
 ///
-/// The bearer is a session token, in the header `x-amz-sso_bearer_token`. Cookies do not count here,
-/// so no page of another site can call it.
+/// The bearer is an access token or a session token, in the header `x-amz-sso_bearer_token`. Cookies do
+/// not count here, so no page of another site can call it.
 struct PortalAPI: Sendable {
     let authenticator: Authenticator
     let issuer: CredentialIssuer
@@ -61,7 +61,7 @@ struct PortalAPI: Sendable {
     ) async throws -> Response {
         do {
             guard let token = request.headers[.bearerToken],
-                let person = try await authenticator.person(token: token)
+                let person = try await authenticator.person(bearer: token)
             else { throw APIError.unauthorized }
             let query = try request.queryForm()
             let result = try await body(
@@ -69,9 +69,9 @@ struct PortalAPI: Sendable {
             guard let result else {
                 return Response(status: .ok, headers: [.contentLength: "0"])
             }
-            return try json(result, .ok)
+            return json(result, .ok)
         } catch {
-            return try refusal(error, context)
+            return refusal(error, context)
         }
     }
 
@@ -145,7 +145,7 @@ struct PortalAPI: Sendable {
         return answer
     }
 
-    private func refusal(_ error: any Error, _ context: PortalContext) throws -> Response {
+    private func refusal(_ error: any Error, _ context: PortalContext) -> Response {
         let refusal: APIError
         switch error {
         case let error as APIError: refusal = error
@@ -161,18 +161,16 @@ struct PortalAPI: Sendable {
                 status: .serviceUnavailable, type: "ServiceUnavailableException",
                 message: "A part of this Region does not answer")
         }
-        var response = try json(["message": refusal.message], refusal.status)
+        var response = json(["message": refusal.message], refusal.status)
         response.headers[.amazonErrorType] = refusal.type
         return response
     }
 
     private func json(
         _ object: [String: any Sendable], _ status: HTTPResponse.Status
-    ) throws -> Response {
-        let data = try JSONSerialization.data(
-            withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-        return Response(
+    ) -> Response {
+        Response(
             status: status, headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: data)))
+            body: .init(byteBuffer: ByteBuffer(string: JSONText.text(object))))
     }
 }

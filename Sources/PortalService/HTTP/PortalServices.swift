@@ -34,6 +34,8 @@ struct PortalFeatures: Sendable {
     let guardian: CrossSiteGuard
     let flow: SignInFlow
     let issuer: CredentialIssuer
+    let codes = AuthorizationCodes()
+    let devices = DeviceRequests()
 
     init(_ services: PortalServices) throws {
         self.services = services
@@ -73,6 +75,13 @@ struct PortalFeatures: Sendable {
             authenticator: authenticator, issuer: issuer, permissions: services.permissions,
             signIn: signIn, trail: services.trail
         ).add(to: router)
+        OAuthAPI(
+            instance: services.instance, clients: oauthClients, codes: codes, devices: devices,
+            tokens: OAuthTokens(
+                authenticator: authenticator, tokens: tokens, trail: services.trail,
+                now: services.now),
+            portalURL: services.configuration.portalURL, now: services.now
+        ).add(to: router)
         aws.add(to: router)
         SCIMRoutes(
             instance: services.instance, tokens: scimDesk, trail: services.trail,
@@ -91,6 +100,12 @@ struct PortalFeatures: Sendable {
             gate: personGate, issuer: issuer, pages: pages,
             portalURL: services.configuration.portalURL
         ).add(to: router)
+        AuthorizePages(
+            gate: personGate, clients: oauthClients, codes: codes, instance: services.instance,
+            pages: pages, now: services.now
+        ).add(to: router)
+        DevicePages(gate: personGate, devices: devices, pages: pages, now: services.now)
+            .add(to: router)
     }
 
     private func addConsole(to router: Router<PortalContext>) {
@@ -138,6 +153,10 @@ struct PortalFeatures: Sendable {
                 ]),
             tokenService: TokenService(
                 admission: admission, trail: services.trail, pages: pages))
+    }
+
+    private var oauthClients: OAuthClients {
+        OAuthClients(tokens: tokens, issuer: issuer, now: services.now)
     }
 
     private var signIn: SignInRoutes {

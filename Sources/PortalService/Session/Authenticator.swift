@@ -20,12 +20,28 @@ struct Authenticator: Sendable {
     ///
     /// Throws when one of the checks cannot be made: a session is then not honoured.
     func person(token: String) async throws -> SignedInPerson? {
+        let claims: SessionClaims? = try await claims(token)
+        guard let claims else { return nil }
+        return try await person(of: claims, token: token)
+    }
+
+    /// The same for what tools show: an access token (decision 14), or the session's own.
+    func person(bearer token: String) async throws -> SignedInPerson? {
+        let claims: AccessClaims? = try await claims(token)
+        guard let claims else { return try await person(token: token) }
+        return try await person(of: claims.session, token: token)
+    }
+
+    private func claims<Claims: PortalClaims>(_ token: String) async throws -> Claims? {
         let snapshot = try instance.required()
-        guard
-            let claims = try await tokens.verify(
-                token, as: SessionClaims.self, keyID: snapshot.instance.signingKeyID,
-                issuer: snapshot.issuer)
-        else { return nil }
+        return try await tokens.verify(
+            token, as: Claims.self, keyID: snapshot.instance.signingKeyID, issuer: snapshot.issuer)
+    }
+
+    /// Whose session it is, if it goes on and its user may sign in.
+    func person(of claims: SessionClaims, token: String) async throws -> SignedInPerson? {
+        let snapshot = try instance.required()
+        guard claims.iss == snapshot.issuer, !tokens.hasEnded(claims) else { return nil }
         guard try !sessions.read({ $0.isRevoked(claims.sid) }) else { return nil }
         guard let user = try await user(claims.sub), user.enabled else { return nil }
         return SignedInPerson(claims: claims, token: token, user: user, instance: snapshot)

@@ -18,8 +18,8 @@ final class TokenAuthority: Sendable {
 
     private struct State {
         var verifiers: [String: Verifier] = [:]
-        /// Payloads of tokens whose signature was found good, by hash of the token.
-        var verified: [[UInt8]: [UInt8]] = [:]
+        /// Claims of tokens whose signature was found good, by hash of the token.
+        var verified: [[UInt8]: any PortalClaims] = [:]
     }
 
     private struct Verifier {
@@ -78,7 +78,8 @@ final class TokenAuthority: Sendable {
     ) async throws -> Claims? {
         guard token.utf8.count <= Self.tokenBytesMax else { return nil }
         let claims: Claims
-        if let known: Claims = cached(token) {
+        if let known = cached(token) {
+            guard let known = known as? Claims else { return nil }
             claims = known
         } else {
             let verifier = try await verifier(keyID)
@@ -86,10 +87,11 @@ final class TokenAuthority: Sendable {
                 let header = Self.header(of: token), header.kid == keyID, header.alg == "ES256",
                 let verified = try? await verifier.keys.verify(token, as: type)
             else { return nil }
+            guard verified.use == Claims.use else { return nil }
             claims = verified
-            remember(token)
+            remember(token, claims)
         }
-        guard claims.use == Claims.use, claims.iss == issuer else { return nil }
+        guard claims.iss == issuer else { return nil }
         return claims
     }
 
@@ -105,19 +107,16 @@ final class TokenAuthority: Sendable {
         return try? JSONDecoder().decode(Header.self, from: Data(bytes))
     }
 
-    private func cached<Claims: PortalClaims>(_ token: String) -> Claims? {
+    private func cached(_ token: String) -> (any PortalClaims)? {
         let hash = Array(SHA256.hash(data: Data(token.utf8)))
-        guard let payload = state.withLock({ $0.verified[hash] }) else { return nil }
-        return try? JSONDecoder().decode(Claims.self, from: Data(payload))
+        return state.withLock { $0.verified[hash] }
     }
 
-    private func remember(_ token: String) {
-        let parts = token.split(separator: ".")
-        guard parts.count == 3, let payload = Base64URL.decode(parts[1]) else { return }
+    private func remember(_ token: String, _ claims: any PortalClaims) {
         let hash = Array(SHA256.hash(data: Data(token.utf8)))
         state.withLock { state in
             if state.verified.count >= Self.verifiedMax { state.verified.removeAll() }
-            state.verified[hash] = payload
+            state.verified[hash] = claims
         }
     }
 

@@ -16,9 +16,9 @@ extension TrailEvent {
         self.actor = actor
         self.readOnly = readOnly
         self.eventType = type
-        self.requestParametersJson = ParameterJSON.text(request)
-        self.responseElementsJson = ParameterJSON.text(response)
-        self.additionalEventDataJson = ParameterJSON.text(additional)
-        self.serviceEventDetailsJson = ParameterJSON.text(serviceDetails)
+        self.requestParametersJson = JSONText.text(request)
+        self.responseElementsJson = JSONText.text(response)
+        self.additionalEventDataJson = JSONText.text(additional)
+        self.serviceEventDetailsJson = JSONText.text(serviceDetails)
     }
 }

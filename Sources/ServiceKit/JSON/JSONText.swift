@@ -1,18 +1,19 @@
 import Foundation
 
-/// Writes the parameters of an event as JSON: names sorted, no spaces, slashes as they are.
+/// Writes an object as JSON: names sorted, no spaces, slashes as they are.
 ///
-/// Every administrative call writes some, so this is quick for what they are made of (texts, numbers,
-/// flags, lists and objects of them) and leaves everything else to Foundation.
-struct ParameterJSON {
+/// Every event of the trail and every answer of the portal's APIs is written so: this is quick for what
+/// they are made of (texts, numbers, flags, lists and objects of them) and leaves everything else to
+/// Foundation.
+public struct JSONText {
     private static let depthMax = 32
 
     private var bytes: [UInt8] = []
 
     /// The object as JSON; empty when it has no members or holds what JSON cannot say.
-    static func text(_ object: [String: any Sendable]) -> String {
+    public static func text(_ object: [String: any Sendable]) -> String {
         guard !object.isEmpty else { return "" }
-        var json = ParameterJSON()
+        var json = JSONText()
         json.bytes.reserveCapacity(256)
         guard json.addObject(object, depth: 0) else { return foundationText(object) }
         return String(decoding: json.bytes, as: UTF8.self)
@@ -33,7 +34,9 @@ struct ParameterJSON {
         case let text as String: addText(text)
         case let flag as Bool: bytes.append(contentsOf: (flag ? "true" : "false").utf8)
         case let number as Int: bytes.append(contentsOf: String(number).utf8)
+        case let number as Int64: bytes.append(contentsOf: String(number).utf8)
         case let texts as [String]: addTexts(texts)
+        case let objects as [[String: any Sendable]]: return addObjects(objects, depth: depth)
         case let object as [String: String]: return addObject(object, depth: depth)
         case let object as [String: any Sendable]: return addObject(object, depth: depth)
         default: return false
@@ -50,9 +53,20 @@ struct ParameterJSON {
         bytes.append(UInt8(ascii: "]"))
     }
 
+    private mutating func addObjects(_ objects: [[String: any Sendable]], depth: Int) -> Bool {
+        bytes.append(UInt8(ascii: "["))
+        for (index, object) in objects.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            guard addObject(object, depth: depth + 1) else { return false }
+        }
+        bytes.append(UInt8(ascii: "]"))
+        return true
+    }
+
     private mutating func addObject<Value: Sendable>(
         _ object: [String: Value], depth: Int
     ) -> Bool {
+        guard depth < Self.depthMax else { return false }
         bytes.append(UInt8(ascii: "{"))
         var isFirst = true
         for (name, value) in object.sorted(by: { $0.key < $1.key }) {

@@ -4,7 +4,7 @@ import Testing
 @testable import ServiceKit
 
 @Suite("Parameters of events as JSON")
-struct ParameterJSONTests {
+struct JSONTextTests {
     @Test("they read as what Foundation writes")
     func asFoundation() throws {
         let objects: [[String: any Sendable]] = [
@@ -18,13 +18,13 @@ struct ParameterJSONTests {
         for object in objects {
             let data = try JSONSerialization.data(
                 withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-            #expect(ParameterJSON.text(object) == String(decoding: data, as: UTF8.self))
+            #expect(JSONText.text(object) == String(decoding: data, as: UTF8.self))
         }
     }
 
     @Test("nothing is written of an empty object, or of what JSON cannot say")
     func nothing() {
-        #expect(ParameterJSON.text([:]) == "")
-        #expect(ParameterJSON.text(["x": Date()]) == "")
+        #expect(JSONText.text([:]) == "")
+        #expect(JSONText.text(["x": Date()]) == "")
     }
 }
