@@ -69,6 +69,7 @@ final class World: Sendable {
         settings.timings.backOffMin = .milliseconds(10)
         settings.timings.backOffMax = .milliseconds(200)
         settings.timings.maintenance = .milliseconds(200)
+        settings.history = .zero
         settings.timings.workflowStallMax = .seconds(5)
         settings.timings.call = .seconds(2)
         settings.timings.reignExchange = .milliseconds(100)
