@@ -241,7 +241,7 @@ let package = Package(
             name: "PortolanTests",
             dependencies: [
                 "portolan", "CoordinatorService", "ReplicationLog", "ServiceKit", "Contracts",
-                "RPC", argumentParser, logging, nioCore, protobuf,
+                "RPC", argumentParser, logging, nioCore, nioPosix, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
