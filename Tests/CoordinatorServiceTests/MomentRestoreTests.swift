@@ -1,7 +1,6 @@
 import Contracts
 import Foundation
 import ReplicationLog
-import ServiceKit
 import SwiftProtobuf
 import Synchronization
 import Testing
@@ -284,75 +283,4 @@ struct MomentRestoreTests {
             "2026-02-03T04:05:06.1234567Z",
         ])
     func noTime(_ text: String) { #expect(MomentText.microseconds(text) == nil) }
-}
-
-@Suite("Going back to a moment with all Regions", .timeLimit(.minutes(2)))
-struct MomentRegionsTests {
-    private func store(_ region: String, _ world: World) -> LogStore {
-        LogStore(
-            region: region, storage: .sqlite,
-            directory: world.directory.appending(path: region).path)
-    }
-
-    private func backUp(_ regions: [String], _ world: World) async throws {
-        for region in regions {
-            let series = BackupSeries(directory: world.directory.appending(path: "b-" + region))
-            _ = try await LogTransfer(store(region, world)).backUp(to: series, isWhole: false)
-        }
-    }
-
-    @Test("Regions that are restored to one moment prove themselves to each other and go on")
-    func goesOn() async throws {
-        let regions = [World.primary, World.second]
-        let world = try await World(regions)
-        try await world.instanceReadyToReplicate()
-        try await world.add(World.second)
-        let good = try await world.append(["user/good"])
-        _ = try await world.append(["session/s"], domain: "session", region: World.second)
-        try await world.wait(for: good, in: World.second)
-        try await backUp(regions, world)
-        let moment = CoordinatorModule.wallClock()
-        try await Task.sleep(for: .milliseconds(20))
-        let mistake = try await world.append(["user/mistake"])
-        try await world.wait(for: mistake, in: World.second)
-        try await backUp(regions, world)
-        for region in regions {
-            await world.stop(region)
-            try FileManager.default.removeItem(
-                at: world.directory.appending(path: "\(region)/log.sqlite"))
-            for suffix in ["-wal", "-shm"] {
-                try? FileManager.default.removeItem(
-                    at: world.directory.appending(path: "\(region)/log.sqlite\(suffix)"))
-            }
-            let series = BackupSeries(directory: world.directory.appending(path: "b-" + region))
-            let plan = try series.plan(at: moment)
-            _ = try await LogTransfer(store(region, world)).restore(from: plan)
-        }
-        for region in regions { try await world.start(region) }
-        try await eventually("both have proved themselves") {
-            for region in regions {
-                let events = try await world.trail(region).lookUp(
-                    .with {
-                        $0.attributeName = "EventName"
-                        $0.attributeValue = "RestoreProved"
-                    }
-                ).events
-                if events.isEmpty { return false }
-            }
-            return true
-        }
-        let position = try await world.append(["user/after"])
-        try await world.wait(for: position, in: World.second)
-        _ = try await world.append(["session/t"], domain: "session", region: World.second)
-        try await eventually("they agree") {
-            try await world.administration().verifyRegions(.init()).equal
-        }
-        for region in regions {
-            #expect(
-                try await world.keys(of: "directory", in: region) == ["user/good", "user/after"])
-            #expect(
-                try await world.keys(of: "session", in: region) == ["session/s", "session/t"])
-        }
-        await world.end()
-    }
 }

@@ -187,6 +187,9 @@ package struct LogTransfer: Sendable {
         }
         if asRestored {
             identity.isRestored = true
+            // Services, and the snapshots they keep, may have read what is not in the log any more:
+            // the positions of this reading are none of any before.
+            identity.incarnation = max(identity.incarnation + 1, UInt64(max(now(), 0)))
             identity.mayWriteOwnStream = false
         }
         let adopted = identity
