@@ -40,7 +40,7 @@ struct MomentRegionsTests {
     @Test("Regions that are restored to one moment prove themselves to each other and go on")
     func goesOn() async throws {
         let regions = [World.primary, World.second]
-        let world = try await World(regions)
+        let world = try await World(regions) { $0.history = .seconds(30) }
         try await world.instanceReadyToReplicate()
         try await world.add(World.second)
         let good = try await world.append(["user/good"])
