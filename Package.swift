@@ -240,8 +240,8 @@ let package = Package(
         .testTarget(
             name: "PortolanTests",
             dependencies: [
-                "portolan", "ServiceKit", "Contracts", "RPC", argumentParser, logging, nioCore,
-                protobuf,
+                "portolan", "CoordinatorService", "ReplicationLog", "ServiceKit", "Contracts",
+                "RPC", argumentParser, logging, nioCore, nioPosix, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -136,6 +136,37 @@ struct ForcedPromotionTests {
         await world.end()
     }
 
+    @Test("an entry of a fork that is damaged is reported, and does not keep the Region away")
+    func damagedFork() async throws {
+        let world = try await world([World.primary, World.second])
+        try await world.wait(for: world.append(["user/shared"]), in: World.second)
+        await world.cut(World.primary)
+        try await world.append(["user/lost-1", "user/lost-2", "user/lost-3"])
+        try await world.append(["user/lost-4"])
+        _ = try await force(World.second, world)
+        await world.stop(World.primary)
+        #expect(try world.spoil("user/lost-2", in: World.primary) == 1)
+        try await world.start(World.primary)
+        try await world.append(["user/won"], region: World.second)
+        await world.cut(World.primary, false)
+        try await eventually("it has proved that it is equal", within: .seconds(30)) {
+            try await events("RejoinInstance", World.primary, world) == 1
+        }
+        let there = try await world.keys(of: "directory", in: World.primary)
+        #expect(there == ["user/shared", "user/won"])
+        #expect(try await world.administration(World.second).verifyRegions(.init()).equal)
+        let export = try #require(
+            try await world.administration().listUnreplicated(.init()).exports.first)
+        #expect(export.report.contains("1 of them were damaged"))
+        let lines = try String(contentsOfFile: export.path, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == Int(export.entries) + 1)
+        let damaged = lines.filter { $0.contains("\"damaged\":true") }
+        #expect(damaged.count == 1)
+        #expect(damaged.first?.contains("user/lost-2") == true)
+        #expect(lines.contains { $0.contains("user/lost-4") })
+        await world.end()
+    }
+
     @Test("of two Regions that are forced at once only one becomes the primary of an epoch")
     func rivals() async throws {
         let world = try await world([World.primary, World.second, World.third])

@@ -9,61 +9,16 @@ import Testing
 
 @Suite("Backups and moving a log")
 struct LogTransferTests {
-    private static let logID = "11111111-1111-4111-8111-111111111111"
-
-    /// A store in a directory of its own, removed at the end.
-    private final class Place: Sendable {
-        let directory = FileManager.default.temporaryDirectory.appending(
-            path: "portolan-transfer-\(UUID().uuidString)")
-
-        init() throws {
-            try FileManager.default.createDirectory(
-                at: directory, withIntermediateDirectories: true)
-        }
-
-        deinit { try? FileManager.default.removeItem(at: directory) }
-
-        func store(_ name: String, region: String = "eu-central-1") -> LogStore {
-            LogStore(
-                region: region, storage: .sqlite,
-                directory: directory.appending(path: name).path)
-        }
-
-        var series: BackupSeries { BackupSeries(directory: directory.appending(path: "backups")) }
-    }
-
-    private func primary(_ store: LogStore) async throws -> any LogEngine {
-        let engine = try store.open()
-        try await engine.establish(
-            LogIdentity(
-                logID: Self.logID, region: store.region, primaryRegion: store.region, epoch: 1,
-                mayWriteOwnStream: true))
-        return engine
-    }
-
-    private func append(_ engine: any LogEngine, _ key: String) async throws {
-        _ = try await engine.append(
-            AppendCommand(
-                stream: .control, domain: "directory", expectedDomainSequence: nil,
-                records: [
-                    .with {
-                        $0.key = key
-                        $0.version = 1
-                        $0.value = Data(key.utf8)
-                    }
-                ], writtenAtMicroseconds: 1_790_000_000_000_000))
-    }
-
     @Test("each backup of a running Region is a moment that can be restored")
     func points() async throws {
-        let place = try Place()
+        let place = try LogPlace()
         let store = place.store("source")
-        let engine = try await primary(store)
+        let engine = try await place.primary(store)
         let clock = Clock()
         let transfer = LogTransfer(store, now: { clock.next() })
         var digests: [[LogDomainDigest]] = []
         for round in 1...3 {
-            for index in 0..<20 { try await append(engine, "\(round)-\(index)") }
+            for index in 0..<20 { try await LogPlace.append(engine, "\(round)-\(index)") }
             let point = try await transfer.backUp(to: place.series, isWhole: false)
             #expect(point.number == round)
             #expect(point.isWhole == (round == 1))
@@ -83,15 +38,17 @@ struct LogTransferTests {
 
     @Test("a restored Region writes nothing before it has been proved")
     func readOnly() async throws {
-        let place = try Place()
-        let engine = try await primary(place.store("source"))
-        try await append(engine, "a")
+        let place = try LogPlace()
+        let engine = try await place.primary(place.store("source"))
+        try await LogPlace.append(engine, "a")
         let transfer = LogTransfer(place.store("source"))
         _ = try await transfer.backUp(to: place.series, isWhole: false)
         let target = place.store("target")
         _ = try await LogTransfer(target).restore(from: place.series, number: 1)
         let restored = try target.open()
-        let error = await #expect(throws: LogError.self) { try await append(restored, "b") }
+        let error = await #expect(throws: LogError.self) {
+            try await LogPlace.append(restored, "b")
+        }
         #expect(error?.code == .regionNotEnabled)
         #expect(restored.state.identity?.isRestored == true)
         await restored.close()
@@ -100,12 +57,12 @@ struct LogTransferTests {
 
     @Test("a store that holds a log, another Region's and a damaged or missing file are refused")
     func refused() async throws {
-        let place = try Place()
-        let engine = try await primary(place.store("source"))
-        try await append(engine, "a")
+        let place = try LogPlace()
+        let engine = try await place.primary(place.store("source"))
+        try await LogPlace.append(engine, "a")
         let transfer = LogTransfer(place.store("source"))
         _ = try await transfer.backUp(to: place.series, isWhole: false)
-        try await append(engine, "b")
+        try await LogPlace.append(engine, "b")
         let second = try await transfer.backUp(to: place.series, isWhole: false)
         await engine.close()
         await #expect(throws: LogError.self) {
@@ -138,7 +95,7 @@ struct LogTransferTests {
         var state = LogState(
             region: "eu-central-1",
             identity: LogIdentity(
-                logID: Self.logID, region: "eu-central-1", primaryRegion: primary, epoch: 1,
+                logID: LogPlace.logID, region: "eu-central-1", primaryRegion: primary, epoch: 1,
                 mayWriteOwnStream: mayWrite))
         var stream = StreamState(name: .control, id: 1)
         stream.head = head

@@ -2,54 +2,10 @@ import Contracts
 import Foundation
 import ReplicationLog
 import SwiftProtobuf
-import Synchronization
 import Testing
 
 @Suite("Log engine: exports")
 struct ExportTests {
-    private final class Parts: Sendable {
-        private let storage = Mutex<[BackupPart]>([])
-        func add(_ part: BackupPart) { storage.withLock { $0.append(part) } }
-        var all: [BackupPart] { storage.withLock { $0 } }
-    }
-
-    private func export(
-        _ engine: any LogEngine, after point: ExportPoint = ExportPoint()
-    ) async throws -> [BackupPart] {
-        let parts = Parts()
-        try await engine.export(after: point, at: Sample.now) { parts.add($0) }
-        return parts.all
-    }
-
-    private func fill(_ engine: any LogEngine, _ files: [[BackupPart]]) async throws {
-        let engine = try #require(engine as? any TransactionalLogEngine)
-        for file in files {
-            for part in file { try await take(part, engine) }
-            guard case .header(let header) = file.first?.kind else { continue }
-            try await work(engine) { try $0.endImport(header) }
-        }
-        guard case .header(let header) = files.last?.first?.kind,
-            let identity = try header.logIdentity()
-        else { return }
-        try await work(engine) { try $0.adopt(identity) }
-    }
-
-    private func take(_ part: BackupPart, _ engine: any TransactionalLogEngine) async throws {
-        switch part.kind {
-        case .header(let header): try await work(engine) { try $0.beginImport(header) }
-        case .entries(let entries): try await work(engine) { try $0.importEntries(entries) }
-        case .trail(let events): try await work(engine) { try $0.importTrail(events) }
-        default: break
-        }
-    }
-
-    private func work(
-        _ engine: any TransactionalLogEngine,
-        _ body: @escaping @Sendable (LogTransaction) throws -> Void
-    ) async throws {
-        try await engine.write(weight: 1, stream: nil, domain: "", keys: [], body)
-    }
-
     /// A log with superseded entries, tombstones, a compacted past, two streams and a trail.
     private func log(_ engine: any LogEngine) async throws {
         for index in 0..<30 {
@@ -83,7 +39,7 @@ struct ExportTests {
         let source = try await fixtures[0].primary()
         try await log(source)
         let target = try fixtures[1].open()
-        try await fill(target, [try await export(source)])
+        try await ExportFixture.fill(target, [try await ExportFixture.export(source)])
         try await equal(target, source)
         await target.close()
         let reopened = try fixtures[1].open()
@@ -112,27 +68,21 @@ struct ExportTests {
         let fixtures = [try EngineFixture(kind), try EngineFixture(kind)]
         let source = try await fixtures[0].primary()
         try await log(source)
-        let first = try await export(source)
+        let first = try await ExportFixture.export(source)
         _ = try await source.append(
             Sample.append(
                 [Sample.record("k1", 9, "late"), Sample.record("new")],
                 events: [Sample.event("Late")]))
         _ = try await source.compact(
             CompactionRequest(stream: .control, through: .max, tombstonesBeforeMicroseconds: nil))
-        guard case .header(let header) = first.first?.kind else { return }
-        var point = ExportPoint()
-        for stream in header.streams {
-            if let name = StreamName(stream.name) { point.heads[name] = stream.head }
-        }
-        point.trailSequence = header.trailSequence
-        point.identity = header.identity
-        let second = try await export(source, after: point)
+        let point = ExportFixture.point(after: first)
+        let second = try await ExportFixture.export(source, after: point)
         let late = second.compactMap { part -> [BackupStoredEntry]? in
             if case .entries(let some) = part.kind { some.entries } else { nil }
         }.joined()
         #expect(late.count == 2)
         let target = try fixtures[1].open()
-        try await fill(target, [first, second])
+        try await ExportFixture.fill(target, [first, second])
         #expect(target.state.digests == source.state.digests)
         #expect(target.state.heads == source.state.heads)
         #expect(try await target.verifyTrail() == source.verifyTrail())
@@ -143,14 +93,16 @@ struct ExportTests {
         let fixtures = [try EngineFixture(kind), try EngineFixture(kind)]
         let source = try await fixtures[0].primary()
         try await log(source)
-        let file = try await export(source)
+        let file = try await ExportFixture.export(source)
         let target = try fixtures[1].open()
         let engine = try #require(target as? any TransactionalLogEngine)
-        for part in file.dropLast() { try await take(part, engine) }
+        for part in file.dropLast() { try await ExportFixture.take(part, engine) }
         #expect(target.state.identity == nil)
-        try await fill(target, [file])
+        try await ExportFixture.fill(target, [file])
         #expect(target.state.digests == source.state.digests)
-        let again = await #expect(throws: LogError.self) { try await fill(target, [file]) }
+        let again = await #expect(throws: LogError.self) {
+            try await ExportFixture.fill(target, [file])
+        }
         #expect(again?.code == .logMismatch)
     }
 
@@ -158,19 +110,23 @@ struct ExportTests {
     func refused() async throws {
         let source = try await EngineFixture(.memory).primary()
         try await log(source)
-        let good = try await export(source)
+        let good = try await ExportFixture.export(source)
         var altered = good
         altered[1].entries.entries[0].entry.value = Data("x".utf8)
         var short = good
         short[1].entries.entries.removeLast()
         for file in [altered, short] {
             let target = try EngineFixture(.memory).open()
-            let error = await #expect(throws: LogError.self) { try await fill(target, [file]) }
+            let error = await #expect(throws: LogError.self) {
+                try await ExportFixture.fill(target, [file])
+            }
             #expect(error?.code == .checksumMismatch)
             #expect(target.state.identity == nil)
         }
         let other = try EngineFixture(.memory).open(Sample.replica)
-        let error = await #expect(throws: LogError.self) { try await fill(other, [good]) }
+        let error = await #expect(throws: LogError.self) {
+            try await ExportFixture.fill(other, [good])
+        }
         #expect(error?.code == .logMismatch)
     }
 
@@ -181,7 +137,7 @@ struct ExportTests {
         try await log(source)
         let url = fixture.directory.appending(path: "file")
         var writer = try BackupWriter(url)
-        for part in try await export(source) { try writer.write(part) }
+        for part in try await ExportFixture.export(source) { try writer.write(part) }
         _ = try writer.finish()
         let bytes = try Data(contentsOf: url)
         var reader = try BackupReader(url)

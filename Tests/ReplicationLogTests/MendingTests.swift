@@ -44,6 +44,11 @@ struct MendingTests {
         }
         let held = try await engine.entries(of: .control, at: [1, 2, 3, 4])
         #expect(held.map(\.sequence) == [1, 3])
+        // What is left of it is there for reports.
+        let damaged = try await engine.damaged(of: .control, at: [1, 2, 3, 4])
+        #expect(damaged.map(\.sequence) == [2])
+        #expect(damaged.first?.key == "b")
+        #expect(damaged.first?.value == Data("spoiled".utf8))
     }
 
     @Test("only the entry that was written is taken back", arguments: EngineKind.allCases)

@@ -56,6 +56,75 @@ struct OlderDataTests {
         await engine.close()
     }
 
+    @Test(
+        "a log that an earlier version wrote moves to every engine as it is",
+        .disabled(if: ProcessInfo.processInfo.environment["PORTOLAN_RECORD"] != nil),
+        arguments: versions, EngineKind.allCases)
+    func moves(_ version: String, _ kind: EngineKind) async throws {
+        let (engine, directory) = try open(version)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let target = try EngineFixture(kind).open()
+        try await ExportFixture.fill(target, [try await ExportFixture.export(engine)])
+        #expect(target.state.digests == engine.state.digests)
+        #expect(target.state.heads == engine.state.heads)
+        #expect(target.state.identity == engine.state.identity)
+        #expect(try await target.verifyTrail() == engine.verifyTrail())
+        await target.close()
+        await engine.close()
+    }
+
+    @Test("fields of a later version in a backup are passed over, and those in values are kept")
+    func laterBackup() async throws {
+        let fixture = try EngineFixture(.memory)
+        let source = try await fixture.primary()
+        var record = Sample.record("a")
+        record.value = Self.unknownField
+        _ = try await source.append(
+            Sample.append([record, Sample.record("b")], events: [Sample.event("E")]))
+        let url = fixture.directory.appending(path: "file")
+        var writer = try BackupWriter(url)
+        for part in try await ExportFixture.export(source) { try writer.write(try later(part)) }
+        _ = try writer.finish()
+        var reader = try BackupReader(url)
+        var parts: [BackupPart] = []
+        while let part = try reader.next() { parts.append(part) }
+        let target = try EngineFixture(.memory).open()
+        try await ExportFixture.fill(target, [parts])
+        #expect(target.state.digests == source.state.digests)
+        #expect(target.state.identity == source.state.identity)
+        #expect(try await target.verifyTrail() == source.verifyTrail())
+        let entry = try await target.snapshot(
+            stream: .control, domain: "directory", keyPrefix: "a"
+        ).first
+        #expect(entry?.value == Self.unknownField)
+    }
+
+    /// A part as a later version would write it.
+    private func later(_ part: BackupPart) throws -> BackupPart {
+        let field: [UInt8] = [0xF8, 0x3F, 0x2A]
+        var part = part
+        switch part.kind {
+        case .header:
+            try part.header.merge(serializedBytes: field)
+            part.header.identity["later"] = "yes"
+            for index in part.header.streams.indices {
+                try part.header.streams[index].merge(serializedBytes: field)
+            }
+        case .entries:
+            for index in part.entries.entries.indices {
+                try part.entries.entries[index].merge(serializedBytes: field)
+                try part.entries.entries[index].entry.merge(serializedBytes: field)
+            }
+        case .trail:
+            for index in part.trail.events.indices {
+                try part.trail.events[index].merge(serializedBytes: field)
+            }
+        default: break
+        }
+        try part.merge(serializedBytes: field)
+        return part
+    }
+
     private static func text(_ state: LogState) -> String {
         state.digests.map { digest in
             let sum = digest.sum.map { String(format: "%02x", $0) }.joined()

@@ -86,23 +86,37 @@ package final class MemoryLogEngine: TransactionalLogEngine {
         _ take: @escaping @Sendable (BackupPart) throws -> Void
     ) async throws {
         let (state, store) = held.withLock { ($0.log.state, $0.log.store) }
-        let header = state.header(
-            after: point, chain: store.chain, acknowledged: store.acknowledged, at: time)
-        var part = BackupPart()
-        part.header = header
-        try take(part)
-        var chunk = ExportChunk(take)
-        for stream in header.streams {
-            guard let name = StreamName(stream.name), let held = state.streams[name] else {
-                continue
-            }
-            for row in store.entries[held.id] ?? [] where row.entry.sequence > stream.after {
-                guard row.entry.isIntact else { throw LogError.damaged(row.entry, in: name) }
-                try chunk.add(row.entry, request: row.request)
+        try Snapshot(held: state, store: store, recorded: events())
+            .export(after: point, at: time, take)
+    }
+
+    /// What was there at one moment.
+    private struct Snapshot: ExportSource {
+        let held: LogState
+        let store: MemoryStore
+        let recorded: [TrailRecordedEvent]
+
+        func state() -> LogState { held }
+
+        func chain() -> TrailChain { store.chain }
+
+        func acknowledged() -> [String: [StreamName: UInt64]] { store.acknowledged }
+
+        func entries(
+            of stream: StreamState, after sequence: UInt64, limit: Int
+        ) throws -> [(entry: LogEntry, request: String?)] {
+            let rows = store.entries[stream.id] ?? []
+            return try rows.lazy.filter { $0.entry.sequence > sequence }.prefix(limit).map { row in
+                guard row.entry.isIntact else {
+                    throw LogError.damaged(row.entry, in: stream.name)
+                }
+                return (row.entry, row.request)
             }
         }
-        for event in events() where event.sequence > header.trailAfter { try chunk.add(event) }
-        try chunk.send()
+
+        func events(after sequence: UInt64, limit: Int) -> [TrailRecordedEvent] {
+            Array(recorded.filter { $0.sequence > sequence }.prefix(limit))
+        }
     }
 
     /// What a bit that flips on the disk does: the value of an entry is not what was written.

@@ -77,9 +77,7 @@ struct InstanceState: Sendable {
         case InstanceKey.identityProvider:
             identityProvider = message(CoordinatorIdentityProvider.self)
         case InstanceKey.handover:
-            handover = message(LogReign.self).map {
-                Reign(epoch: $0.epoch, primaryRegion: $0.primaryRegion, after: entry.commit)
-            }
+            handover = value == nil ? nil : try? Self.handover(entry)
         case InstanceKey.previousEncryption:
             previousEncryption = message(CoordinatorEncryption.self)
         case let key where key.hasPrefix(InstanceKey.regionPrefix):
@@ -90,5 +88,12 @@ struct InstanceState: Sendable {
             workflows[name] = message(CoordinatorRegionProgress.self)
         default: break
         }
+    }
+
+    /// The reign that a handover names.
+    static func handover(_ entry: LogEntry) throws -> Reign {
+        let reign = try LogReign(serializedBytes: entry.value)
+        return Reign(
+            epoch: reign.epoch, primaryRegion: reign.primaryRegion, after: entry.commit)
     }
 }

@@ -53,7 +53,8 @@ extension Coordinator {
         }
     }
 
-    private func validate(_ request: CoordinatorUpdateInstanceRequest) throws {
+    /// Refuses settings that no instance may have.
+    func validate(_ request: CoordinatorUpdateInstanceRequest) throws {
         guard request.name.utf8.count <= 255 else { throw invalid("The name is too long.") }
         guard request.administratorGroupID.utf8.count <= 64 else {
             throw invalid("The group ID is too long.")
@@ -72,7 +73,7 @@ extension Coordinator {
     }
 
     /// A source that may not be replicated is refused while there are additional Regions.
-    private func checkSource(
+    func checkSource(
         _ source: CoordinatorIdentitySource, _ state: InstanceState
     ) throws {
         guard state.regions.count > 1, !settings.replicableSources.contains(source) else { return }
@@ -88,6 +89,17 @@ extension Coordinator {
     ) async throws -> CoordinatorPutIdentityProviderResponse {
         _ = try requirePrimaryWithInstance()
         var provider = request.identityProvider
+        try validate(provider)
+        provider.updatedAtUs = now()
+        let value = try provider.serializedData() as Data
+        let position = try await changeInstance(events: [event]) { _ in
+            [.put(InstanceKey.identityProvider, value)]
+        }
+        return .with { $0.position = position }
+    }
+
+    /// Refuses an identity provider that nobody could sign in with.
+    func validate(_ provider: CoordinatorIdentityProvider) throws {
         guard (1...1_024).contains(provider.entityID.utf8.count),
             provider.signInURL.hasPrefix("https://") || provider.signInURL.hasPrefix("http://"),
             provider.signInURL.utf8.count <= 2_048
@@ -98,11 +110,5 @@ extension Coordinator {
         guard provider.metadataXml.count <= 75_000 else {
             throw invalid("Metadata has at most 75,000 characters.")
         }
-        provider.updatedAtUs = now()
-        let value = try provider.serializedData() as Data
-        let position = try await changeInstance(events: [event]) { _ in
-            [.put(InstanceKey.identityProvider, value)]
-        }
-        return .with { $0.position = position }
     }
 }

@@ -17,6 +17,8 @@ package struct CoordinatorSettings: Sendable {
     /// Regions that may be added.
     package var availableRegions: [String]
     package var tombstoneHorizon: Duration
+    /// How long an entry that a newer one has replaced is kept at least, for backups.
+    package var history = RegionConfiguration.historyByDefault
     /// The engine of the log.
     package var storage: LogStorage = .sqlite
     /// Regions in all, the primary included.
@@ -35,6 +37,7 @@ package struct CoordinatorSettings: Sendable {
         peers = configuration.peers
         availableRegions = configuration.availableRegions
         tombstoneHorizon = configuration.tombstoneHorizon
+        history = configuration.history
         storage = configuration.logStorage
     }
 

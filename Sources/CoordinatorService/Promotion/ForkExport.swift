@@ -12,6 +12,13 @@ struct ForkExport {
         var reportPath: String
         /// Without canaries, which say nothing.
         var entries: Int
+        /// Those of them that storage has spoiled.
+        var damaged: Int
+    }
+
+    private struct Found {
+        var entry: LogEntry
+        var isDamaged = false
     }
 
     private static let reportLinesMax = 1_000
@@ -34,14 +41,22 @@ struct ForkExport {
             attributes: [.posixPermissions: 0o700])
         let path = "\(directory)/epoch-\(stream.headEpoch)-\(fork + 1)-\(stream.head).jsonl"
         var header = header(stream)
-        try await forEachEntry(through: stream.head) { _ in header.entries += 1 }
+        var damaged = 0
+        try await forEachEntry(through: stream.head) { found in
+            header.entries += 1
+            damaged += found.isDamaged ? 1 : 0
+        }
+        if damaged > 0 { header.damaged = damaged }
         guard header.entries > 0 else { return nil }
         let file = try DurableFile(path: path)
         try file.write(try UnreplicatedFile.encoded(header))
         var report = ForkReport(header)
-        try await forEachEntry(through: stream.head) { entry in
-            try file.write(try UnreplicatedFile.encoded(UnreplicatedFile.Line(entry)))
-            report.note(entry, listed: Self.reportLinesMax)
+        try await forEachEntry(through: stream.head) { found in
+            var line = UnreplicatedFile.Line(found.entry)
+            if found.isDamaged { line.damaged = true }
+            try file.write(try UnreplicatedFile.encoded(line))
+            report.note(
+                found.entry, isDamaged: found.isDamaged, listed: Self.reportLinesMax)
         }
         try file.finish()
         let reportPath = path.replacingOccurrences(of: ".jsonl", with: ".txt")
@@ -49,7 +64,8 @@ struct ForkExport {
         let reportFile = try DurableFile(path: reportPath)
         try reportFile.write(Data(text.utf8))
         try reportFile.finish()
-        return Result(path: path, reportPath: reportPath, entries: header.entries)
+        return Result(
+            path: path, reportPath: reportPath, entries: header.entries, damaged: damaged)
     }
 
     private func header(_ stream: StreamState) -> UnreplicatedFile.Header {
@@ -72,17 +88,35 @@ struct ForkExport {
     }
 
     private func forEachEntry(
-        through head: UInt64, _ body: (LogEntry) throws -> Void
+        through head: UInt64, _ body: (Found) throws -> Void
     ) async throws {
         var after = fork
         while after < head {
-            let result = try await coordinator.read(
-                ReadQuery(stream: .control, after: after))
-            for entry in result.entries where entry.domain != DomainOwners.canary {
-                try body(entry)
-            }
-            guard result.through.sequence > after else { return }
-            after = result.through.sequence
+            let (found, through) = try await next(after: after, through: head)
+            for one in found where one.entry.domain != DomainOwners.canary { try body(one) }
+            guard through > after else { return }
+            after = through
+        }
+    }
+
+    /// The next entries, and where they lead. One that is damaged for good does not hold up the rest:
+    /// who else should have it?
+    private func next(
+        after: UInt64, through head: UInt64
+    ) async throws -> (found: [Found], through: UInt64) {
+        do {
+            let result = try await coordinator.read(ReadQuery(stream: .control, after: after))
+            return (result.entries.map { Found(entry: $0) }, result.through.sequence)
+        } catch let error as LogError where error.damaged?.stream == .control {
+            let through = min(after + 500, head)
+            let sequences = Array(after + 1...through)
+            let engine = coordinator.engine
+            let found =
+                try await engine.entries(of: .control, at: sequences).map { Found(entry: $0) }
+                + engine.damaged(of: .control, at: sequences).map {
+                    Found(entry: $0, isDamaged: true)
+                }
+            return (found.sorted { $0.entry.sequence < $1.entry.sequence }, through)
         }
     }
 
@@ -103,12 +137,17 @@ struct ForkReport {
     private(set) var lastWritten: Int64?
     private var counts: [String: Int] = [:]
     private var lines: [String] = []
+    private var damaged = 0
 
     init(_ header: UnreplicatedFile.Header) { self.header = header }
 
-    mutating func note(_ entry: LogEntry, listed limit: Int) {
-        firstWritten = min(firstWritten ?? entry.writtenAtUs, entry.writtenAtUs)
-        lastWritten = max(lastWritten ?? entry.writtenAtUs, entry.writtenAtUs)
+    mutating func note(_ entry: LogEntry, isDamaged: Bool, listed limit: Int) {
+        if isDamaged {
+            damaged += 1
+        } else {
+            firstWritten = min(firstWritten ?? entry.writtenAtUs, entry.writtenAtUs)
+            lastWritten = max(lastWritten ?? entry.writtenAtUs, entry.writtenAtUs)
+        }
         counts[entry.domain, default: 0] += 1
         guard lines.count < limit else { return }
         let action =
@@ -117,7 +156,8 @@ struct ForkReport {
             }
         lines.append(
             "  \(entry.sequence)  \(UnreplicatedFile.time(entry.writtenAtUs))  "
-                + "\(entry.domain)  \(action)  \(entry.key)")
+                + "\(entry.domain)  \(action)  \(entry.key)"
+                + (isDamaged ? "  DAMAGED, epoch \(entry.epoch)" : ""))
     }
 
     func text(events: [TrailRecordedEvent], file: String) -> String {
@@ -144,6 +184,15 @@ struct ForkReport {
             """
         if header.entries > lines.count {
             text += "  and \(header.entries - lines.count) more\n"
+        }
+        if damaged > 0 {
+            text += """
+
+                \(damaged) of them were damaged on the disk, and no other Region had them: what is \
+                shown of those may be wrong. They can be applied again only if their sealed value is \
+                whole.
+
+                """
         }
         text += "\nWhat the trail of \(header.region) says of that time, newest first\n"
         for event in events {

@@ -43,6 +43,7 @@ struct ForkRepair {
             "forkedAfter": String(fork), "epoch": String(identity.epoch),
             "primaryRegion": identity.primaryRegion,
             "entries": String(export?.entries ?? 0),
+            "damaged": String(export?.damaged ?? 0),
         ]
         if let export { details["file"] = export.path }
         _ = try await coordinator.trail.record([
@@ -59,7 +60,12 @@ struct ForkRepair {
 
     /// Goes back to where the fork began; where that is not possible any more, to the beginning.
     private func leaveFork() async throws {
-        let isCut = try await coordinator.mending { try await coordinator.engine.cutFork() }
+        var isCut = false
+        do {
+            isCut = try await coordinator.mending { try await coordinator.engine.cutFork() }
+        } catch let error as LogError where error.damaged != nil {
+            // Its share in the digest cannot be taken back.
+        }
         if !isCut { try await coordinator.engine.drop(.control, isExported: true) }
     }
 

@@ -41,35 +41,54 @@ struct SettingsReapply {
             outcome.explanation = "Regions and workflows are not put back."
             return (outcome, nil)
         }
-        switch record.key {
-        case InstanceKey.instance:
-            outcome.subject = "settings of the instance"
-            return try settings(record, state, outcome)
-        case InstanceKey.identityProvider:
-            outcome.subject = "identity provider"
-            guard state.version(of: record.key) == record.baseVersion else {
-                return (outcome.conflicting, nil)
+        do {
+            switch record.key {
+            case InstanceKey.instance:
+                outcome.subject = "settings of the instance"
+                return try settings(record, state, outcome)
+            case InstanceKey.identityProvider:
+                outcome.subject = "identity provider"
+                return try identityProvider(record, state, outcome)
+            default:
+                outcome.explanation = "Regions and workflows are not put back."
             }
-            outcome.result = .applied
-            return (outcome, .put(record.key, record.value))
-        default:
-            outcome.explanation = "Regions and workflows are not put back."
-            return (outcome, nil)
+        } catch let error as RPCError {
+            outcome.explanation = error.message
+        } catch is BinaryDecodingError {
+            outcome.explanation = "It cannot be read."
         }
+        return (outcome, nil)
     }
 
-    /// Name, session duration and administrators; the key and the primary stay as they are.
+    private func identityProvider(
+        _ record: StateUnreplicatedRecord, _ state: InstanceState, _ outcome: StateReapplyOutcome
+    ) throws -> (outcome: StateReapplyOutcome, change: InstanceChange?) {
+        var outcome = outcome
+        let wanted = try CoordinatorIdentityProvider(serializedBytes: record.value)
+        guard wanted != state.identityProvider else {
+            outcome.result = .same
+            return (outcome, nil)
+        }
+        guard state.version(of: record.key) == record.baseVersion else {
+            return (outcome.conflicting, nil)
+        }
+        try coordinator.validate(wanted)
+        outcome.result = .applied
+        return (outcome, .put(record.key, record.value))
+    }
+
+    /// Name, session duration, administrators and identity source; the key and the primary stay as
+    /// they are. A file may have been altered: what no administrator could set is refused.
     private func settings(
         _ record: StateUnreplicatedRecord, _ state: InstanceState, _ outcome: StateReapplyOutcome
     ) throws -> (outcome: StateReapplyOutcome, change: InstanceChange?) {
         var outcome = outcome
-        guard let wanted = try? CoordinatorInstance(serializedBytes: record.value),
-            let present = state.instance
-        else { return (outcome, nil) }
-        var changed = present
-        changed.name = wanted.name
-        changed.sessionDurationSeconds = wanted.sessionDurationSeconds
-        changed.administratorGroupID = wanted.administratorGroupID
+        let wanted = try CoordinatorInstance(serializedBytes: record.value)
+        guard let present = state.instance else { return (outcome, nil) }
+        if wanted.encryption.kmsKeyArn != present.encryption.kmsKeyArn {
+            outcome.explanation = "The KMS key stays as it is now."
+        }
+        let changed = present.with(wanted)
         guard changed != present else {
             outcome.result = .same
             return (outcome, nil)
@@ -78,8 +97,38 @@ struct SettingsReapply {
         guard state.version(of: record.key) <= record.baseVersion + 1 else {
             return (outcome.conflicting, nil)
         }
+        try coordinator.validate(changed.changes(from: present))
+        if changed.identitySource != present.identitySource {
+            try coordinator.checkSource(changed.identitySource, state)
+        }
         outcome.result = .applied
         return (outcome, try .put(changed))
+    }
+}
+
+extension CoordinatorInstance {
+    /// The same instance with another's settings.
+    fileprivate func with(_ other: CoordinatorInstance) -> CoordinatorInstance {
+        var changed = self
+        changed.name = other.name
+        changed.sessionDurationSeconds = other.sessionDurationSeconds
+        changed.administratorGroupID = other.administratorGroupID
+        changed.identitySource = other.identitySource
+        return changed
+    }
+
+    /// What an administrator would have asked for to get here.
+    fileprivate func changes(from before: CoordinatorInstance) -> CoordinatorUpdateInstanceRequest {
+        .with {
+            if name != before.name { $0.name = name }
+            if sessionDurationSeconds != before.sessionDurationSeconds {
+                $0.sessionDurationSeconds = sessionDurationSeconds
+            }
+            if administratorGroupID != before.administratorGroupID {
+                $0.administratorGroupID = administratorGroupID
+            }
+            if identitySource != before.identitySource { $0.identitySource = identitySource }
+        }
     }
 }
 

@@ -31,6 +31,8 @@ enum UnreplicatedFile {
         var last: Position
         /// Without canaries, which say nothing.
         var entries = 0
+        /// Those of them that are damaged; absent for none.
+        var damaged: Int?
         var exportedAt: String
     }
 
@@ -46,6 +48,9 @@ enum UnreplicatedFile {
         var writtenAt: String
         /// Base64; absent for a tombstone.
         var value: Data?
+        /// Set when storage had spoiled the entry: the line is what lay there, and nothing but a sealed
+        /// value that opens can be relied on.
+        var damaged: Bool?
 
         init(_ entry: LogEntry) {
             sequence = entry.sequence

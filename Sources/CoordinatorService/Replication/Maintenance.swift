@@ -3,16 +3,19 @@ import Contracts
 import ReplicationLog
 import SwiftProtobuf
 
-/// Keeps acknowledgements over restarts, and compacts the log behind the slowest Region.
+/// Keeps acknowledgements over restarts, and compacts the log behind the slowest Region and behind the
+/// time that a backup may need.
 struct Maintenance {
     let coordinator: Coordinator
 
     func run() async throws {
+        var recent = RecentHeads(age: coordinator.settings.history)
         while true {
             try await Task.sleep(for: coordinator.settings.timings.maintenance)
             do {
                 try await saveAcknowledgements()
-                try await compact()
+                try await compact(
+                    behind: recent.note(coordinator.engine.state, at: .now))
             } catch let error as LogError {
                 coordinator.logger.warning(
                     "upkeep of the log failed", metadata: ["error": "\(error)"])
@@ -33,13 +36,14 @@ struct Maintenance {
         }
     }
 
-    func compact() async throws {
+    /// Never past what every Region has applied, nor past where the stream stood `history` ago.
+    private func compact(behind bounds: [StreamName: UInt64]) async throws {
         let horizon = coordinator.now() - coordinator.settings.tombstoneHorizon.microseconds
-        for stream in coordinator.engine.state.streams.keys {
+        for (stream, bound) in bounds {
             while true {
                 let outcome = try await coordinator.engine.compact(
                     CompactionRequest(
-                        stream: stream, through: slowest(stream, seenSince: horizon),
+                        stream: stream, through: min(bound, slowest(stream, seenSince: horizon)),
                         tombstonesBeforeMicroseconds: horizon))
                 guard outcome.hasMore else { break }
                 // Leaves the writer to others between two steps.

@@ -128,10 +128,23 @@ package struct LogTransfer: Sendable {
     package func restore(
         from series: BackupSeries, number: Int, progress: @escaping Progress = { _ in }
     ) async throws -> TransferSummary {
-        let chain = try series.chain(to: number)
+        try await restore(from: try series.chain(to: number), nil, progress)
+    }
+
+    /// The same with a moment between two points: what was written later is taken back once the point
+    /// after it has been verified.
+    package func restore(
+        from plan: MomentPlan, progress: @escaping Progress = { _ in }
+    ) async throws -> TransferSummary {
+        try await restore(from: plan.points, plan, progress)
+    }
+
+    private func restore(
+        from chain: [BackupSeries.Point], _ plan: MomentPlan?, _ progress: @escaping Progress
+    ) async throws -> TransferSummary {
         let engine = try store.open()
         do {
-            try await fill(engine, from: chain, asRestored: true, progress)
+            try await fill(engine, from: chain, asRestored: true, plan, progress)
             let summary = TransferSummary(engine.state, try await engine.verifyTrail())
             await engine.close()
             return summary
@@ -143,7 +156,7 @@ package struct LogTransfer: Sendable {
 
     private func fill(
         _ engine: any LogEngine, from chain: [BackupSeries.Point], asRestored: Bool,
-        _ progress: @escaping Progress
+        _ plan: MomentPlan? = nil, _ progress: @escaping Progress
     ) async throws {
         guard let engine = engine as? any TransactionalLogEngine, let last = chain.last else {
             throw LogError(.storageFailed, "The engine cannot be filled.")
@@ -168,8 +181,15 @@ package struct LogTransfer: Sendable {
             done += reader.bytesTotal
         }
         guard var identity = try last.header.logIdentity() else { return }
+        if let plan {
+            let handover = try await engine.cut(to: plan.cuts, last.header)
+            identity = identity.cut(to: plan.cuts, known: plan.known, handover: handover)
+        }
         if asRestored {
             identity.isRestored = true
+            // Services, and the snapshots they keep, may have read what is not in the log any more:
+            // the positions of this reading are none of any before.
+            identity.incarnation = max(identity.incarnation + 1, UInt64(max(now(), 0)))
             identity.mayWriteOwnStream = false
         }
         let adopted = identity
@@ -239,9 +259,23 @@ private func half(_ progress: TransferProgress, _ number: UInt64) -> TransferPro
 
 extension TransactionalLogEngine {
     /// Runs a step of an import as one transaction.
-    fileprivate func work(_ body: @escaping @Sendable (LogTransaction) throws -> Void) async throws
-    {
+    fileprivate func work<R: Sendable>(
+        _ body: @escaping @Sendable (LogTransaction) throws -> R
+    ) async throws -> R {
         try await write(weight: 1 << 20, stream: nil, domain: "", keys: [], body)
+    }
+
+    /// Ends the streams there. Returns the last handover that the log then holds.
+    fileprivate func cut(to cuts: [StreamCut], _ header: BackupHeader) async throws -> Reign? {
+        for cut in cuts {
+            while try await !work({ try $0.takeBack(beyond: cut) }) {}
+        }
+        let entry = try await work { transaction in
+            try transaction.clampAcknowledgements(header, to: cuts)
+            return try transaction.newestEntry(
+                of: InstanceKey.handover, domain: DomainOwners.instance, in: .control)
+        }
+        return try entry.map { try InstanceState.handover($0) }
     }
 
     fileprivate func take(_ part: BackupPart) async throws {

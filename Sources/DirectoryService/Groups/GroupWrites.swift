@@ -67,6 +67,11 @@ extension DirectoryServer {
                 var group = new
                 group.version = version + 1
                 group.createdAtUs = createdAt
+                if let stored = try state.groups.withRecord(
+                    of: id, { try DirectoryGroupRecord(serializedBytes: Array($0)).group })
+                {
+                    group.keepLaterFields(of: stored)
+                }
                 let key = DirectoryKey.group(id).text
                 return DomainWrite(
                     group, changes: [.put(key, version: group.version, try group.record)],

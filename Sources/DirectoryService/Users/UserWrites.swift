@@ -75,6 +75,12 @@ extension DirectoryServer {
         var user = user
         user.version = version + 1
         user.createdAtUs = createdAt
+        if let stored = try state.users.withRecord(
+            of: id, { try DirectoryUserRecord(serializedBytes: Array($0)).user })
+        {
+            user.keepLaterFields(of: stored)
+            if user.hasName { user.name.keepLaterFields(of: stored.name) }
+        }
         return DomainWrite(
             user,
             changes: [

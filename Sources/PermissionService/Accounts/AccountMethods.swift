@@ -12,18 +12,20 @@ extension PermissionHandler {
         ]
         return try await audit.run("PutAccount", context, request: parameters) { actor in
             try Self.validate(account)
-            var record = PermissionAccountRecord()
-            record.account = account
-            let bytes = try record.recordBytes()
             let event = audit.event("PutAccount", actor, request: parameters)
             let written = try await permissions.submit(until: context.deadline) { state in
-                if state.accounts[account.accountID] == nil {
+                var record = PermissionAccountRecord()
+                record.account = account
+                if let old = state.accounts[account.accountID] {
+                    record.account.keepLaterFields(of: old)
+                } else {
                     try PermissionLimits.check(
                         state.accounts.count, PermissionLimits.accounts, "accounts")
                 }
                 let key = RecordKey.account(account.accountID)
                 return DomainWrite(
-                    (), changes: [.put(key, version: state.nextVersion(key), bytes)],
+                    (),
+                    changes: [.put(key, version: state.nextVersion(key), try record.recordBytes())],
                     events: [event])
             }
             var response = PermissionPutAccountResponse()

@@ -86,6 +86,7 @@ extension PermissionHandler {
                 application.region = old.region
                 application.createdAtUs = old.createdAtUs
                 application.version = old.version + 1
+                application.keepLaterFields(of: old)
                 return DomainWrite(
                     application, changes: [try Self.put(application, in: state)], events: [event])
             }

@@ -94,6 +94,7 @@ extension PermissionHandler {
                 var set = given
                 set.createdAtUs = old.createdAtUs
                 set.version = old.version + 1
+                set.keepLaterFields(of: old)
                 return DomainWrite(set, changes: [try Self.put(set, in: state)], events: [event])
             }
             var response = PermissionUpdatePermissionSetResponse()

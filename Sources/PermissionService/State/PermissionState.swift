@@ -20,8 +20,8 @@ final class PermissionState: DomainState {
     private var versions: [String: UInt64] = [:]
     /// ARNs of applications by record key, for tombstones.
     private var applicationARNs: [String: String] = [:]
-    private var permissionSetARNs: [String: String] = [:]
-    private var assignmentKeys: [String: AssignmentKey] = [:]
+    private(set) var permissionSetARNs: [String: String] = [:]
+    private(set) var assignmentKeys: [String: AssignmentKey] = [:]
     /// Entries that could not be read. Not zero means a newer writer or a fault.
     private(set) var unreadable = 0
     /// Whose access may have changed.

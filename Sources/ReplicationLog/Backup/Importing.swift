@@ -20,6 +20,9 @@ extension LogTransaction {
                 .logMismatch, "The store takes part in a log already; restore into an empty one.")
         }
         noteWrite()
+        // What the files before held of another log, or of a Region that is no member any more.
+        let names = Set(header.streams.map(\.name))
+        for held in state.streams.values where !names.contains(held.name.text) { try remove(held) }
         for part in header.streams {
             guard let name = StreamName(part.name) else {
                 throw LogError(.invalidRecord, "The backup names a stream that cannot be.")

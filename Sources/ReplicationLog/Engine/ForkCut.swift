@@ -1,7 +1,8 @@
 import Contracts
 
 extension LogTransaction {
-    private static var chunk: Int { 512 }
+    /// Entries that are taken back in one step.
+    static var takenBackMax: Int { 512 }
 
     /// Takes back what this Region holds of the control stream beyond a fork, newest first, so that it
     /// stands where it would if that had never come. What it held alone has to have been exported.
@@ -17,17 +18,8 @@ extension LogTransaction {
         else { return false }
         noteWrite()
         try withStream(.control) { stream in
-            while true {
-                let entries = try tables.last(Self.chunk, of: stream, after: fork)
-                for entry in entries { try takeBack(entry, &stream) }
-                if entries.count < Self.chunk { break }
-            }
-            stream.head = fork
-            stream.headEpoch = identity.history.epoch(at: fork)
-            for (name, domain) in stream.domains {
-                let last = try tables.lastSequence(ofDomain: domain.id, in: stream)
-                stream.domains[name]?.lastSequence = last
-            }
+            while try takeBack(stepAfter: fork, &stream) == Self.takenBackMax {}
+            try stand(&stream, at: fork, epoch: identity.history.epoch(at: fork))
         }
         // Whoever has read beyond reads anew; what was answered before may be among what is gone.
         identity.incarnation += 1
@@ -36,6 +28,24 @@ extension LogTransaction {
         forgetRequests()
         try setIdentity(identity)
         return true
+    }
+
+    /// Takes back the last entries of a stream after a sequence, one step of them. Returns how many.
+    func takeBack(stepAfter sequence: UInt64, _ stream: inout StreamState) throws -> Int {
+        let entries = try tables.last(Self.takenBackMax, of: stream, after: sequence)
+        for entry in entries { try takeBack(entry, &stream) }
+        if let last = entries.last { stream.head = last.sequence - 1 }
+        return entries.count
+    }
+
+    /// Ends a stream where all that came later has been taken back.
+    func stand(_ stream: inout StreamState, at sequence: UInt64, epoch: UInt64) throws {
+        stream.head = sequence
+        stream.headEpoch = epoch
+        for (name, domain) in stream.domains {
+            let last = try tables.lastSequence(ofDomain: domain.id, in: stream)
+            stream.domains[name]?.lastSequence = last
+        }
     }
 
     private func takeBack(_ entry: LogEntry, _ stream: inout StreamState) throws {

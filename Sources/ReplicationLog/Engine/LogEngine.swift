@@ -57,6 +57,10 @@ package protocol LogEngine: Sendable {
     /// compaction has removed are left out.
     func entries(of stream: StreamName, at sequences: [UInt64]) async throws -> [LogEntry]
 
+    /// Entries at these sequences of a stream that are held and not what was written, as they lie
+    /// there. For reports: nothing in them can be relied on.
+    func damaged(of stream: StreamName, at sequences: [UInt64]) async throws -> [LogEntry]
+
     /// Puts back entries that storage has spoiled, as another Region holds them. Returns how many were
     /// mended.
     ///

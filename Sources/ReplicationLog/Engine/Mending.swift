@@ -26,6 +26,14 @@ extension LogTransaction {
 }
 
 extension LogTransaction {
+    /// What is left of damaged entries, as it lies there.
+    package func damaged(of name: StreamName, at sequences: [UInt64]) throws -> [LogEntry] {
+        guard let stream = state.streams[name] else { return [] }
+        return try sequences.compactMap {
+            try tables.entry(EntryID.make(stream: stream.id, sequence: $0), in: stream)
+        }.filter { !$0.isIntact }
+    }
+
     /// Removes a damaged entry that a newer one of its key has replaced, before compaction would: nobody
     /// needs it. False when it is the newest of its key.
     package func passOver(_ place: EntryPlace) throws -> Bool {

@@ -72,6 +72,12 @@ extension TransactionalLogEngine {
         return try await write(weight: weight) { try $0.apply(batch) }
     }
 
+    package func damaged(
+        of stream: StreamName, at sequences: [UInt64]
+    ) async throws -> [LogEntry] {
+        try await write(weight: 64) { try $0.damaged(of: stream, at: sequences) }
+    }
+
     package func mend(_ entries: [LogEntry]) async throws -> Int {
         let weight = entries.reduce(256) { $0 + $1.key.utf8.count + $1.value.count }
         return try await write(weight: weight) { transaction in

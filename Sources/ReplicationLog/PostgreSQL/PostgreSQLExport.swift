@@ -8,71 +8,57 @@ extension PostgreSQLLogEngine {
     ) async throws {
         let region = region
         // One transaction reads all of it: what the server's snapshot of that moment holds.
-        try await readers.readAtLength { connection in
-            try connection.queue(.readHead, [.bytes(Data())])
-            guard let rows = try connection.flush().last else {
-                throw PostgreSQLError.unexpectedAnswer
-            }
-            let reader = PostgreSQLStateReader(connection: connection, region: region)
-            let state = try reader.state()
-            let header = state.header(
-                after: point, chain: try PostgreSQLHead(rows).chain,
-                acknowledged: try Self.acknowledged(connection), at: time)
-            var part = BackupPart()
-            part.header = header
-            try take(part)
-            var chunk = ExportChunk(take)
-            for stream in header.streams {
-                guard let name = StreamName(stream.name), let held = state.streams[name] else {
-                    continue
-                }
-                try Self.export(held, after: stream.after, &chunk, connection)
-            }
-            try Self.exportTrail(after: header.trailAfter, region: region, &chunk, connection)
-            try chunk.send()
+        try await readers.readAtLength {
+            try Snapshot(connection: $0, region: region).export(after: point, at: time, take)
         }
     }
 
-    private static func export(
-        _ stream: StreamState, after: UInt64, _ chunk: inout ExportChunk,
-        _ connection: PostgreSQLConnection
-    ) throws {
-        let names = Dictionary(
-            stream.domains.map { ($0.value.id, $0.key) }, uniquingKeysWith: { first, _ in first })
-        var id = EntryID.make(stream: stream.id, sequence: after)
-        while true {
-            try connection.queue(
+    /// What one read transaction sees.
+    private struct Snapshot: ExportSource {
+        let connection: PostgreSQLConnection
+        let region: String
+
+        func state() throws -> LogState {
+            try PostgreSQLStateReader(connection: connection, region: region).state()
+        }
+
+        func chain() throws -> TrailChain {
+            try PostgreSQLHead(rows(.readHead, [.bytes(Data())])).chain
+        }
+
+        func acknowledged() throws -> [String: [StreamName: UInt64]] {
+            try PostgreSQLLogEngine.acknowledged(connection)
+        }
+
+        func entries(
+            of stream: StreamState, after sequence: UInt64, limit: Int
+        ) throws -> [(entry: LogEntry, request: String?)] {
+            let rows = try rows(
                 .entriesWithRequests,
                 [
-                    .integer(id),
+                    .integer(EntryID.make(stream: stream.id, sequence: sequence)),
                     .integer(EntryID.make(stream: stream.id, sequence: stream.head)),
-                    .integer(256),
+                    .integer(Int64(limit)),
                 ])
+            let names = stream.names
+            return try (0..<rows.count).map { row in
+                let entry = try PostgreSQLStateReader.entry(rows, row, stream: stream.name, names)
+                return (entry, rows.isNull(row, 10) ? nil : rows.text(row, 10))
+            }
+        }
+
+        func events(after sequence: UInt64, limit: Int) throws -> [TrailRecordedEvent] {
+            try trail(after: sequence, limit: limit, region: region, connection)
+        }
+
+        private func rows(
+            _ statement: PostgreSQLStatement, _ parameters: [PostgreSQLParameter]
+        ) throws -> PostgreSQLRows {
+            try connection.queue(statement, parameters)
             guard let rows = try connection.flush().last else {
                 throw PostgreSQLError.unexpectedAnswer
             }
-            for row in 0..<rows.count {
-                let entry = try PostgreSQLStateReader.entry(
-                    rows, row, stream: stream.name, names)
-                try chunk.add(entry, request: rows.isNull(row, 10) ? nil : rows.text(row, 10))
-                id = try rows.integer(row, 0)
-            }
-            if rows.count < 256 { return }
-        }
-    }
-
-    private static func exportTrail(
-        after sequence: UInt64, region: String, _ chunk: inout ExportChunk,
-        _ connection: PostgreSQLConnection
-    ) throws {
-        var after = sequence
-        while true {
-            let events = try trail(after: after, limit: 500, region: region, connection)
-            for event in events {
-                try chunk.add(event)
-                after = event.sequence
-            }
-            if events.count < 500 { return }
+            return rows
         }
     }
 }

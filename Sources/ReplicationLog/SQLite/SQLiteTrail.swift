@@ -46,12 +46,16 @@ extension SQLiteLogEngine {
         after sequence: UInt64, limit: Int
     ) async throws -> [TrailRecordedEvent] {
         let region = region
-        return try await read { db in
-            let rows = try Row.fetchAll(
-                db, sql: "SELECT * FROM trail WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                arguments: [Int64(clamping: sequence), limit])
-            return try Self.recorded(rows, region: region, db)
-        }
+        return try await read { try Self.trail(after: sequence, limit: limit, region: region, $0) }
+    }
+
+    static func trail(
+        after sequence: UInt64, limit: Int, region: String, _ db: Database
+    ) throws -> [TrailRecordedEvent] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT * FROM trail WHERE sequence > ? ORDER BY sequence LIMIT ?",
+            arguments: [Int64(clamping: sequence), limit])
+        return try recorded(rows, region: region, db)
     }
 
     static func recorded(

@@ -54,6 +54,9 @@ extension RegionConfiguration {
                 config, "snapshotEntries", 0...1_000_000_000, default: 50_000),
             tombstoneHorizon: try seconds(
                 config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400),
+            history: try seconds(
+                config, "historySeconds", 0...86_400,
+                default: Int(historyByDefault.components.seconds)),
             recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false),
             logStorage: try LogStorageLoader.read(config, server),
             postgreSQL: server)

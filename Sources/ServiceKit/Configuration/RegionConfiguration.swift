@@ -86,6 +86,9 @@ public struct RegionConfiguration: Sendable {
     public let snapshotEntries: Int
     /// How long a tombstone is kept.
     public let tombstoneHorizon: Duration
+    /// How long an entry of the log that a newer one has replaced is kept at least: a backup that is
+    /// taken that often can be restored to any moment.
+    public let history: Duration
     /// Whether the trail has an event for each read and each use of a key over the AWS-compatible
     /// APIs. Changes and refusals are recorded in any case.
     public let recordsKeyUse: Bool
@@ -103,7 +106,8 @@ public struct RegionConfiguration: Sendable {
         operatorRoles: [String: Set<String>] = [:],
         availableRegions: [String] = Self.regionsEnabledByDefault,
         dataKeyHold: Duration = .seconds(300), snapshotEntries: Int = 50_000,
-        tombstoneHorizon: Duration = .seconds(90 * 86_400), recordsKeyUse: Bool = false,
+        tombstoneHorizon: Duration = .seconds(90 * 86_400),
+        history: Duration = Self.historyByDefault, recordsKeyUse: Bool = false,
         logStorage: LogStorage = .sqlite, postgreSQL: PostgreSQLServer? = nil
     ) {
         self.region = region
@@ -123,10 +127,13 @@ public struct RegionConfiguration: Sendable {
         self.dataKeyHold = dataKeyHold
         self.snapshotEntries = snapshotEntries
         self.tombstoneHorizon = tombstoneHorizon
+        self.history = history
         self.recordsKeyUse = recordsKeyUse
         self.logStorage = logStorage
         self.postgreSQL = postgreSQL
     }
+
+    public static let historyByDefault = Duration.seconds(60)
 
     /// The 17 commercial Regions that are enabled by default.
     public static let regionsEnabledByDefault = [

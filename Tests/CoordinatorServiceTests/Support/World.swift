@@ -44,10 +44,12 @@ final class World: Sendable {
     }
 
     /// Stops everything and removes the files. The last thing in a test.
-    func end() async {
+    func end(keepingFiles: Bool = false) async {
         for name in names { await stop(name) }
-        try? FileManager.default.removeItem(at: directory)
+        if !keepingFiles { remove() }
     }
+
+    func remove() { try? FileManager.default.removeItem(at: directory) }
 
     func start(_ region: String) async throws {
         var settings = CoordinatorSettings(
@@ -69,6 +71,7 @@ final class World: Sendable {
         settings.timings.backOffMin = .milliseconds(10)
         settings.timings.backOffMax = .milliseconds(200)
         settings.timings.maintenance = .milliseconds(200)
+        settings.history = .zero
         settings.timings.workflowStallMax = .seconds(5)
         settings.timings.call = .seconds(2)
         settings.timings.reignExchange = .milliseconds(100)

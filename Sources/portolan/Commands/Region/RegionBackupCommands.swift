@@ -18,8 +18,9 @@ extension RegionCommand {
             abstract: "Back up a Region's log while it runs.",
             discussion: """
                 Run it on the coordinator's machine (or any that reaches its database). The first \
-                file in a directory is whole, each later one holds what has come since; each is a \
-                moment that can be restored. The keys service's data is not part of it.
+                file in a directory is whole, each later one holds what has come since. Each can be \
+                restored, and with two no further apart than historySeconds (60 by default) every \
+                moment between them. The keys service's data is not part of it.
                 """)
 
         @OptionGroup var store: StoreOptions
@@ -107,45 +108,69 @@ extension RegionCommand {
         var point: Int?
         @Option(
             help: ArgumentHelp(
-                "The newest backup taken at or before this time, such as 2026-02-03T04:05:06Z.",
-                valueName: "time"))
+                "A moment, such as 2026-02-03T04:05:06.5Z: everything written up to then, and "
+                    + "nothing later.", valueName: "time"))
         var at: String?
 
         func validate() throws {
             if point != nil, at != nil { throw ValidationError("Give --point or --at, not both.") }
-            if let at, Self.time(at) == nil {
-                throw ValidationError("--at \(at) is not a time such as 2026-02-03T04:05:06Z.")
+            if let at, MomentText.microseconds(at) == nil {
+                throw ValidationError("--at \(at) is not a time such as 2026-02-03T04:05:06.5Z.")
             }
-        }
-
-        private static func time(_ text: String) -> Int64? {
-            let style = Date.ISO8601FormatStyle()
-            guard let date = try? style.parse(text) else { return nil }
-            return Int64(date.timeIntervalSince1970 * 1_000_000)
         }
 
         func run() async throws {
             let configuration = try await ConfigurationFile.load(store.config)
             let series = BackupSeries(directory: URL(filePath: from))
+            let transfer = LogTransfer(LogStore(configuration))
+            let meter = TransferMeter(configuration.region)
+            defer { meter.finish() }
+            if let moment = at.flatMap(MomentText.microseconds) {
+                let plan = try self.plan(series, moment)
+                let summary = try await transfer.restore(from: plan, progress: meter.show)
+                meter.finish()
+                tell(
+                    configuration.region, summary, MomentText.text(moment),
+                    "The last change in it was written at "
+                        + "\(MomentText.text(plan.lastChangeMicroseconds)).\n")
+            } else {
+                let chosen = try chosenPoint(series)
+                let summary = try await transfer.restore(
+                    from: series, number: chosen.number, progress: meter.show)
+                meter.finish()
+                tell(
+                    configuration.region, summary, Format.time(chosen.takenAtMicroseconds), "")
+            }
+        }
+
+        private func plan(_ series: BackupSeries, _ moment: Int64) throws -> MomentPlan {
+            do {
+                return try series.plan(at: moment)
+            } catch let refusal as MomentRefusal {
+                throw CommandFailure(
+                    "\(MomentText.text(moment)) cannot be restored. \(refusal)",
+                    hint: "List the backups with portolan region backups --from \(from).")
+            }
+        }
+
+        private func chosenPoint(_ series: BackupSeries) throws -> BackupSeries.Point {
             let points = try series.points()
-            let limit = at.flatMap(Self.time)
-            let chosen =
-                point.map { number in points.first { $0.number == number } }
-                ?? points.last { limit == nil || $0.takenAtMicroseconds <= limit ?? 0 }
+            let chosen = point.map { number in points.first { $0.number == number } } ?? points.last
             guard let chosen else {
                 throw CommandFailure(
                     "There is no such backup in \(from).",
                     hint: "List them with portolan region backups --from \(from).")
             }
-            let meter = TransferMeter(configuration.region)
-            defer { meter.finish() }
-            let summary = try await LogTransfer(LogStore(configuration)).restore(
-                from: series, number: chosen.number, progress: meter.show)
-            meter.finish()
+            return chosen
+        }
+
+        private func tell(
+            _ region: String, _ summary: TransferSummary, _ moment: String, _ more: String
+        ) {
             Console.print(
-                "Restored \(configuration.region) as of \(Format.time(chosen.takenAtMicroseconds)): "
-                    + "\(Format.count(summary.entries)) entries of \(summary.streams) streams, "
-                    + "\(Format.count(summary.events)) events.\n"
+                "Restored \(region) as of \(moment): \(Format.count(summary.entries)) entries of "
+                    + "\(summary.streams) streams, \(Format.count(summary.events)) events.\n"
+                    + more
                     + "Start the coordinator: the Region writes again once it has compared itself "
                     + "with the others.")
         }

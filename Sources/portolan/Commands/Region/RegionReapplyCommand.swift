@@ -2,6 +2,7 @@ import ArgumentParser
 import Contracts
 import Foundation
 import RPC
+import SwiftProtobuf
 
 extension RegionCommand {
     struct Unreplicated: AsyncParsableCommand {
@@ -119,17 +120,27 @@ struct ReapplyRun {
                 outcomes += try await send(part, domain)
             }
         }
+        for record in export.lost {
+            outcomes.append(refused(record, "", "It was damaged on the former primary's disk."))
+        }
         // A token's secret was shown once and is gone; whoever needs one makes a new one.
         for record in export.newest(of: "scim-token") where !record.key.hasPrefix("data-key/") {
-            var outcome = StateReapplyOutcome()
-            outcome.domain = record.domain
-            outcome.key = record.key
-            outcome.result = .refused
-            outcome.subject = "SCIM token"
-            outcome.explanation = "Make a new token: portolan scim-token create."
-            outcomes.append(outcome)
+            outcomes.append(
+                refused(record, "SCIM token", "Make a new token: portolan scim-token create."))
         }
         return outcomes
+    }
+
+    private func refused(
+        _ record: StateUnreplicatedRecord, _ subject: String, _ explanation: String
+    ) -> StateReapplyOutcome {
+        .with {
+            $0.domain = record.domain
+            $0.key = record.key
+            $0.result = .refused
+            $0.subject = subject
+            $0.explanation = explanation
+        }
     }
 
     private func send(
@@ -163,6 +174,7 @@ struct UnreplicatedExport {
         var version: UInt64
         var tombstone: Bool
         var value: Data?
+        var damaged: Bool?
     }
 
     private struct Header: Decodable {
@@ -170,6 +182,10 @@ struct UnreplicatedExport {
     }
 
     private var records: [String: [StateUnreplicatedRecord]] = [:]
+    /// Records that were damaged on the former primary's disk and that nothing vouches for.
+    private(set) var lost: [StateUnreplicatedRecord] = []
+    /// The version that a key had before its first change, by domain and key.
+    private var bases: [String: UInt64] = [:]
 
     /// Throws `CommandFailure` when the file is no export.
     init(path: String) throws {
@@ -204,11 +220,25 @@ struct UnreplicatedExport {
         record.baseVersion = line.version - min(line.version, 1)
         record.tombstone = line.tombstone
         record.value = line.value ?? Data()
-        if let index = records[line.domain]?.firstIndex(where: { $0.key == line.key }) {
-            record.baseVersion = records[line.domain]?[index].baseVersion ?? record.baseVersion
+        let index = records[line.domain]?.firstIndex { $0.key == line.key }
+        // Whose base is known keeps it, also when what comes between is damaged.
+        let name = "\(line.domain) \(line.key)"
+        record.baseVersion = bases[name] ?? record.baseVersion
+        if line.damaged != true { bases[name] = record.baseVersion }
+        lost.removeAll { $0.domain == line.domain && $0.key == line.key }
+        // A sealed value that opens is what was written there, whatever else was spoiled.
+        if line.damaged == true, line.tombstone || !Self.isSealed(record) {
+            lost.append(record)
+            if let index { records[line.domain]?.remove(at: index) }
+        } else if let index {
             records[line.domain]?[index] = record
         } else {
             records[line.domain, default: []].append(record)
         }
+    }
+
+    /// Whether whoever applies it can tell that it is what was written.
+    private static func isSealed(_ record: StateUnreplicatedRecord) -> Bool {
+        record.domain != "instance" && !record.key.hasPrefix("data-key/")
     }
 }
