@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from . import steps_cli as cli
 from . import steps_credentials as credentials
 from . import steps_hostile as hostile
 from . import steps_interop as interop
@@ -33,6 +34,7 @@ STEPS = (
     people.bookmarks,
     people.portals,
     credentials.credential_process,
+    cli.sign_in,
     regions.application_elsewhere,
     people.console,
     people.central_administration,

@@ -24,7 +24,7 @@ ROWS = {
     "M11": "with the primary down people reach their accounts elsewhere",
     "M12": "administration is central; elsewhere the console is read-only",
     "M13": "an application in another Region reads identities there",
-    "M14": "credentials by portal and by a profile (sign-in by AWS CLI comes later)",
+    "M14": "sign-in of the AWS CLI; credentials by portal and by a profile",
     "M15": "every action is in the trail of its Region",
     "M16": "break-glass access",
     "M17": "SCIM provisioning",
@@ -34,6 +34,7 @@ ROWS = {
     "B3": "consistency tokens, across Regions",
     "B4": "proof that Regions hold the same state",
     "B5": "promotion of another Region, planned and forced",
+    "B6": "one sign-in of the CLI in all Regions, ended in all",
     "B8": "standard gRPC on the same port",
     "B10": "key policies are compared and copied between Regions",
 }

@@ -147,6 +147,18 @@ struct SnapshotTests {
         }
     }
 
+    @Test("one is due after many entries, or a day after the last when anything has changed")
+    func due() {
+        let pace = SnapshotPace(entriesMin: 100)
+        let now = Date()
+        #expect(!pace.isDue(entries: 99, of: 99, written: nil, now: now))
+        #expect(pace.isDue(entries: 100, of: 2_000, written: nil, now: now))
+        #expect(!pace.isDue(entries: 100, of: 2_020, written: now, now: now))
+        #expect(!pace.isDue(entries: 1, of: 1, written: now - 86_399, now: now))
+        #expect(pace.isDue(entries: 1, of: 1, written: now - 86_400, now: now))
+        #expect(!pace.isDue(entries: 0, of: 1, written: now - 86_400, now: now))
+    }
+
     // MARK: - What it is good for
 
     @Test("a start needs only what was written since")

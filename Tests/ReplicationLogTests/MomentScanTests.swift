@@ -121,5 +121,10 @@ struct MomentScanTests {
         let scan = scan(90, [file])
         #expect(scan.cuts.map(\.sequence) == [5])
         #expect(scan.inexact.isEmpty)
+        // What they deleted was there before the file was made.
+        var late = file
+        late.0.takenAtUs = 100
+        #expect(self.scan(90, [late]).inexact == [.control])
+        #expect(self.scan(100, [late]).inexact.isEmpty)
     }
 }

@@ -25,6 +25,7 @@ from . import (  # noqa: E402
     identity_rows,
     kms_rows,
     refusal_rows,
+    sign_in_rows,
 )
 from .world import prepare, stop  # noqa: E402
 
@@ -36,8 +37,8 @@ def main() -> int:
     logging.getLogger("saml2").setLevel(logging.CRITICAL + 1)
     binary = Path(sys.argv[1]) if len(sys.argv) > 1 else BINARY
     wanted = [part for part in os.environ.get("ROWS", "").split(",") if part]
-    rows = (kms_rows.ROWS + cli_rows.ROWS + encryption_sdk_rows.ROWS + identity_rows.ROWS
-            + refusal_rows.ROWS + admin_rows.ROWS + kms_rows.LAST_ROWS)
+    rows = (kms_rows.ROWS + cli_rows.ROWS + sign_in_rows.ROWS + encryption_sdk_rows.ROWS
+            + identity_rows.ROWS + refusal_rows.ROWS + admin_rows.ROWS + kms_rows.LAST_ROWS)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="portolan-aws-") as directory:
         world = prepare(binary, Path(directory), int(os.environ.get("PORT_BASE", "27600")))

@@ -67,10 +67,13 @@ struct ReplicationHandler: CoordinatorReplicationHandler {
                 try await coordinator.follow(history)
                 return
             }
-            try await coordinator.engine.establish(
-                LogIdentity(
-                    logID: request.logID, region: coordinator.region, history: history,
-                    mayWriteOwnStream: false))
+            var identity = LogIdentity(
+                logID: request.logID, region: coordinator.region, history: history,
+                mayWriteOwnStream: false)
+            // Who was a member before has another reading of the log now: its services' positions and
+            // snapshots speak of what may have been forgotten since.
+            identity.incarnation = UInt64(max(coordinator.now(), 0))
+            try await coordinator.engine.establish(identity)
             _ = try await coordinator.trail.record([
                 membershipEvent("JoinInstance", sender, request.instance.instanceArn)
             ])

@@ -7,8 +7,9 @@ extension DirectoryState {
     /// What could not be read may be known to a later version of the program, which has to see it.
     var isSnapshotable: Bool { unreadable == 0 }
 
-    /// Rows of one call.
+    /// Rows of one call, and bytes after which it ends.
     private static var rowsAtOnce: Int { 128 }
+    private static var bytesAtOnce: Int { 128 << 10 }
 
     /// Places count shelves, then rows of users; those of groups begin far behind them.
     private static var firstUser: Int { EndedMemberships.shelfCount }
@@ -29,15 +30,28 @@ extension DirectoryState {
             return place + 1
         }
         if place < Self.firstGroup {
-            let first = place - Self.firstUser
-            let end = min(first + Self.rowsAtOnce, users.ids.count)
-            for row in first..<max(first, end) { copyUser(UInt32(row), into: &part) }
-            return end < users.ids.count ? Self.firstUser + end : Self.firstGroup
+            let next = copyRows(from: place - Self.firstUser, of: users.ids.count, into: &part) {
+                copyUser($0, into: &$1)
+            }
+            return next.map { Self.firstUser + $0 } ?? Self.firstGroup
         }
-        let first = place - Self.firstGroup
-        let end = min(first + Self.rowsAtOnce, groups.ids.count)
-        for row in first..<max(first, end) { copyGroup(UInt32(row), into: &part) }
-        return end < groups.ids.count ? Self.firstGroup + end : nil
+        let next = copyRows(from: place - Self.firstGroup, of: groups.ids.count, into: &part) {
+            copyGroup($0, into: &$1)
+        }
+        return next.map { Self.firstGroup + $0 }
+    }
+
+    /// The next row; nil after the last.
+    private func copyRows(
+        from first: Int, of count: Int, into part: inout SnapshotPart,
+        _ copy: (UInt32, inout SnapshotPart) -> Void
+    ) -> Int? {
+        var row = first
+        while row < min(first + Self.rowsAtOnce, count), part.bytes.count < Self.bytesAtOnce {
+            copy(UInt32(row), &part)
+            row += 1
+        }
+        return row < count ? row : nil
     }
 
     private func copySizes(into part: inout SnapshotPart) {

@@ -102,10 +102,12 @@ struct PortalFeatures: Sendable {
         ).add(to: router)
         AuthorizePages(
             gate: personGate, clients: oauthClients, codes: codes, instance: services.instance,
-            pages: pages, now: services.now
+            pages: pages, trail: services.trail, now: services.now
         ).add(to: router)
-        DevicePages(gate: personGate, devices: devices, pages: pages, now: services.now)
-            .add(to: router)
+        DevicePages(
+            gate: personGate, devices: devices, pages: pages, trail: services.trail,
+            now: services.now
+        ).add(to: router)
     }
 
     private func addConsole(to router: Router<PortalContext>) {

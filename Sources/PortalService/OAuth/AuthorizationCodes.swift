@@ -39,6 +39,9 @@ final class AuthorizationCodes: Sendable {
         return code
     }
 
+    /// Gives a code back that could not be used: the tokens could not be made.
+    func giveBack(_ code: String, _ issued: Issued) { held.withLock { $0[code] = issued } }
+
     /// What a code was given for. It is good for nothing afterwards, whatever comes of this.
     func redeem(_ code: String, now: Date) -> Issued? {
         guard let issued = held.withLock({ $0.removeValue(forKey: code) }),

@@ -2,6 +2,7 @@ import Contracts
 import Foundation
 import HTTPTypes
 import Hummingbird
+import ServiceKit
 
 /// `/authorize`: a program on the person's computer asks to act in the session; the person decides.
 struct AuthorizePages: Sendable {
@@ -12,7 +13,24 @@ struct AuthorizePages: Sendable {
     let codes: AuthorizationCodes
     let instance: InstanceWatch
     let pages: Pages
+    let trail: any TrailRecorder
     let now: @Sendable () -> Date
+    /// Decisions in one session.
+    private let attempts = RequestBudget(perSecond: 5)
+
+    init(
+        gate: PersonGate, clients: OAuthClients, codes: AuthorizationCodes,
+        instance: InstanceWatch, pages: Pages, trail: any TrailRecorder,
+        now: @escaping @Sendable () -> Date
+    ) {
+        self.gate = gate
+        self.clients = clients
+        self.codes = codes
+        self.instance = instance
+        self.pages = pages
+        self.trail = trail
+        self.now = now
+    }
 
     func add(to router: Router<PortalContext>) {
         router.get("authorize") { request, _ in
@@ -20,9 +38,10 @@ struct AuthorizePages: Sendable {
             let order = try await order(try request.queryForm())
             return try await gate.page(request) { try ask($0, order) }
         }
-        router.post("authorize") { request, _ in
+        router.post("authorize") { request, context in
             try await gate.form(request) { person, form in
-                try decide(person, form, try await order(form))
+                let order = try await order(form)
+                return try await decide(person, form, order, person.actor(request, context))
             }
         }
     }
@@ -113,13 +132,19 @@ struct AuthorizePages: Sendable {
     }
 
     private func decide(
-        _ person: SignedInPerson, _ form: Form, _ order: Order
-    ) throws -> Response {
+        _ person: SignedInPerson, _ form: Form, _ order: Order, _ actor: TrailActor
+    ) async throws -> Response {
+        guard attempts.take(person.claims.sid, now: now()) else {
+            throw PortalFailure.badRequest(
+                "Too many decisions at once. Please wait a moment.", code: "TOO_MANY_DECISIONS")
+        }
         if let problem = order.problem {
             return Self.back(
                 order, ["error": problem.kind.code, "error_description": problem.message])
         }
-        guard form["decision"] == "allow" else {
+        let isAllowed = form["decision"] == "allow"
+        try await trail.record([.decision(order.client, isAllowed: isAllowed, by: actor)])
+        guard isAllowed else {
             return Self.back(
                 order,
                 ["error": "access_denied", "error_description": "The person refused."])
@@ -146,5 +171,22 @@ struct AuthorizePages: Sendable {
             status: .badRequest, code: "CLIENT_REFUSED", title: "This program cannot sign in here",
             message: message + " Nothing was allowed. Run its sign-in again.",
             action: ("Go to the access portal", "/start"))
+    }
+}
+
+extension TrailEvent {
+    /// A person has allowed a program to act in the session, or refused. Not an event of AWS'.
+    static func decision(
+        _ client: OAuthClients.Client, isAllowed: Bool, by actor: TrailActor,
+        deviceAddress: String? = nil
+    ) -> TrailEvent {
+        var request: [String: any Sendable] = [
+            "clientId": client.claims.jti, "clientName": client.claims.name,
+            "decision": isAllowed ? "allow" : "deny",
+        ]
+        if let deviceAddress { request["deviceAddress"] = deviceAddress }
+        return TrailEvent(
+            name: "AuthorizeClient", source: "sso.amazonaws.com", actor: actor,
+            type: "AwsServiceEvent", request: request)
     }
 }

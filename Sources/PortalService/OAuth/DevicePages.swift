@@ -1,22 +1,26 @@
 import Contracts
 import Foundation
 import Hummingbird
+import ServiceKit
 
 /// `/device`: the browser's part of a sign-in on a device that has none.
 struct DevicePages: Sendable {
     let gate: PersonGate
     let devices: DeviceRequests
     let pages: Pages
+    let trail: any TrailRecorder
     let now: @Sendable () -> Date
     /// Codes that one session may try: guessing is hopeless.
     private let attempts = RequestBudget(perSecond: 5)
 
     init(
-        gate: PersonGate, devices: DeviceRequests, pages: Pages, now: @escaping @Sendable () -> Date
+        gate: PersonGate, devices: DeviceRequests, pages: Pages, trail: any TrailRecorder,
+        now: @escaping @Sendable () -> Date
     ) {
         self.gate = gate
         self.devices = devices
         self.pages = pages
+        self.trail = trail
         self.now = now
     }
 
@@ -24,8 +28,10 @@ struct DevicePages: Sendable {
         router.get("device") { request, _ in
             try await gate.page(request) { try show($0, try request.queryForm()["user_code"]) }
         }
-        router.post("device") { request, _ in
-            try await gate.form(request) { try decide($0, $1) }
+        router.post("device") { request, context in
+            try await gate.form(request) { person, form in
+                try await decide(person, form, person.actor(request, context))
+            }
         }
     }
 
@@ -50,11 +56,18 @@ struct DevicePages: Sendable {
         return devices.find(userCode: String(code.prefix(32)), now: now())
     }
 
-    private func decide(_ person: SignedInPerson, _ form: Form) throws -> Response {
+    private func decide(
+        _ person: SignedInPerson, _ form: Form, _ actor: TrailActor
+    ) async throws -> Response {
         guard let pending = try find(person, form["user_code"]) else {
             return try page(person, form["user_code"], nil)
         }
         let isAllowed = form["decision"] == "allow"
+        try await trail.record([
+            .decision(
+                pending.client, isAllowed: isAllowed, by: actor,
+                deviceAddress: pending.sourceAddress)
+        ])
         let grant = OAuthGrant(
             session: person.claims, client: pending.client.hash,
             scopes: pending.client.claims.scopes)

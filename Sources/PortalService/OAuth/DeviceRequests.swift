@@ -8,6 +8,8 @@ final class DeviceRequests: Sendable {
     /// Seconds between two questions of a device.
     static let interval = 1
     private static let countMax = 10_000
+    /// That wait for one client, and for one network.
+    private static let waitingMax = 50
     /// Letters that do not form words and are not mistaken for each other (RFC 8628, section 6.1).
     private static let letters = Array("BCDFGHJKLMNPQRSTVWXZ")
 
@@ -34,23 +36,39 @@ final class DeviceRequests: Sendable {
 
     private let state = Mutex(State())
 
+    /// Throws: `OAuthRefusal` SlowDownException when too many wait: nobody else's is given up for it.
     func begin(
         _ client: OAuthClients.Client, from sourceAddress: String, now: Date
     ) throws -> Pending {
+        let deviceCode = try PendingSignIns.randomHex(32)
+        return try state.withLock { state in
+            if state.byUserCode.count >= Self.countMax { Self.expire(&state, now) }
+            let network = Network.of(sourceAddress)
+            let alike = state.byUserCode.values.filter {
+                Self.isLive($0, now)
+                    && ($0.client.hash == client.hash
+                        || Network.of($0.sourceAddress) == network)
+            }
+            guard state.byUserCode.count < Self.countMax, alike.count < Self.waitingMax else {
+                throw OAuthRefusal(.slowDown, "Too many sign-ins are waiting for an answer.")
+            }
+            var userCode = Self.randomCode()
+            while state.byUserCode[userCode] != nil { userCode = Self.randomCode() }
+            let pending = Pending(
+                deviceCode: deviceCode, userCode: userCode, client: client,
+                sourceAddress: sourceAddress, beganAt: now)
+            state.byUserCode[userCode] = pending
+            state.userCodes[deviceCode] = userCode
+            return pending
+        }
+    }
+
+    private static func randomCode() -> String {
         var generator = SystemRandomNumberGenerator()
         let code = (0..<8).map { _ in
-            Self.letters[Int.random(in: 0..<Self.letters.count, using: &generator)]
+            letters[Int.random(in: 0..<letters.count, using: &generator)]
         }
-        let pending = Pending(
-            deviceCode: try PendingSignIns.randomHex(32),
-            userCode: "\(String(code[..<4]))-\(String(code[4...]))", client: client,
-            sourceAddress: sourceAddress, beganAt: now)
-        state.withLock { state in
-            if state.byUserCode.count >= Self.countMax { Self.expire(&state, now) }
-            state.byUserCode[pending.userCode] = pending
-            state.userCodes[pending.deviceCode] = pending.userCode
-        }
-        return pending
+        return "\(String(code[..<4]))-\(String(code[4...]))"
     }
 
     /// The sign-in that somebody's code names, if nobody has decided about it yet. Letters in either
@@ -84,7 +102,7 @@ final class DeviceRequests: Sendable {
     func poll(deviceCode: String, client: OAuthClients.Client, now: Date) throws -> OAuthGrant {
         try state.withLock { state in
             guard let code = state.userCodes[deviceCode], var pending = state.byUserCode[code],
-                pending.client.hash == client.hash
+                pending.client.hash == client.hash, pending.deviceCode == deviceCode
             else { throw OAuthRefusal(.invalidGrant, "The device code is not known here.") }
             guard Self.isLive(pending, now) else {
                 Self.remove(&state, pending)
@@ -111,6 +129,21 @@ final class DeviceRequests: Sendable {
         }
     }
 
+    /// Gives back what could not be used: the tokens could not be made, and the device asks again.
+    func giveBack(_ grant: OAuthGrant, deviceCode: String, client: OAuthClients.Client, now: Date) {
+        state.withLock { state in
+            guard state.userCodes[deviceCode] == nil else { return }
+            let code = Self.randomCode()
+            guard state.byUserCode[code] == nil, state.byUserCode.count < Self.countMax else {
+                return
+            }
+            state.byUserCode[code] = Pending(
+                deviceCode: deviceCode, userCode: code, client: client, sourceAddress: "",
+                beganAt: now.addingTimeInterval(60 - Self.lifetime), decision: .allowed(grant))
+            state.userCodes[deviceCode] = code
+        }
+    }
+
     private static func normalized(_ code: String) -> String {
         let letters = code.uppercased().filter { self.letters.contains($0) }
         return "\(letters.prefix(4))-\(letters.dropFirst(4))"
@@ -129,9 +162,5 @@ final class DeviceRequests: Sendable {
         for pending in Array(state.byUserCode.values) where !isLive(pending, now) {
             remove(&state, pending)
         }
-        // The oldest go when all are live: a flood must not cost more than this.
-        guard state.byUserCode.count >= countMax else { return }
-        let oldest = state.byUserCode.values.sorted { $0.beganAt < $1.beganAt }
-        for pending in oldest.prefix(countMax / 10) { remove(&state, pending) }
     }
 }

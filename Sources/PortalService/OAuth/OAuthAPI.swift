@@ -21,6 +21,8 @@ struct OAuthAPI: Sendable {
     let now: @Sendable () -> Date
     // As AWS': registrations and device sign-ins by address, tokens by client.
     private let registrations = RequestBudget(perSecond: 20)
+    /// Of everybody: each costs a signature.
+    private let allRegistrations = RequestBudget(perSecond: 200)
     private let exchanges = RequestBudget(perSecond: 80)
 
     init(
@@ -84,7 +86,8 @@ struct OAuthAPI: Sendable {
     // MARK: - Clients
 
     private func register(_ call: Call) async throws -> [String: any Sendable] {
-        try take(registrations, call.context.sourceAddress)
+        try take(registrations, Network.of(call.context.sourceAddress))
+        try take(allRegistrations, "")
         let registration = try call.decoded(OAuthClients.Registration.self)
         try checkStart(registration.issuerUrl, call.snapshot)
         let client = try await clients.register(registration, instance: call.snapshot)
@@ -123,7 +126,7 @@ struct OAuthAPI: Sendable {
     }
 
     private func authorizeDevice(_ call: Call) async throws -> [String: any Sendable] {
-        try take(registrations, call.context.sourceAddress)
+        try take(registrations, Network.of(call.context.sourceAddress))
         let question = try call.decoded(DeviceQuestion.self)
         guard let start = question.startUrl else {
             throw OAuthRefusal(.invalidRequest, "startUrl is missing.")
@@ -131,6 +134,7 @@ struct OAuthAPI: Sendable {
         try checkStart(start, call.snapshot)
         let client = try await clients.client(
             id: question.clientId, secret: question.clientSecret, instance: call.snapshot)
+        try Self.check(client, may: OAuthClients.deviceGrant)
         let pending = try devices.begin(client, from: call.context.sourceAddress, now: now())
         let page = portalURL + "/device"
         return [
@@ -160,9 +164,18 @@ struct OAuthAPI: Sendable {
             id: question.clientId, secret: question.clientSecret, instance: call.snapshot)
         try take(exchanges, client.hash)
         let type = question.grantType ?? ""
-        let grant = try await grant(type, question, client, call)
-        let issued = try await tokens.issue(grant, to: client, grantType: type) {
-            $0.actor(call.request, call.context)
+        let taken = try await take(type, question, client, call)
+        let issued: OAuthTokens.Issued
+        do {
+            issued = try await tokens.issue(taken.grant, to: client, grantType: type) {
+                $0.actor(call.request, call.context)
+            }
+        } catch let refusal as OAuthRefusal {
+            throw refusal
+        } catch {
+            // A part of the Region did not answer: the program asks again with the same.
+            taken.giveBack()
+            throw error
         }
         var answer: [String: any Sendable] = [
             "accessToken": issued.access, "tokenType": "Bearer", "expiresIn": issued.seconds,
@@ -171,26 +184,48 @@ struct OAuthAPI: Sendable {
         return answer
     }
 
-    private func grant(
+    /// What a program has shown, and how it is given back.
+    private struct Taken {
+        let grant: OAuthGrant
+        var giveBack: () -> Void = {}
+    }
+
+    private func take(
         _ type: String, _ question: TokenQuestion, _ client: OAuthClients.Client, _ call: Call
-    ) async throws -> OAuthGrant {
+    ) async throws -> Taken {
         switch type {
-        case OAuthClients.codeGrant: return try grant(code: question, client)
+        case OAuthClients.codeGrant:
+            try Self.check(client, may: type)
+            let issued = try issued(question, client)
+            let code = question.code ?? ""
+            return Taken(grant: issued.grant) { codes.giveBack(code, issued) }
         case OAuthClients.deviceGrant:
-            return try devices.poll(
-                deviceCode: question.deviceCode ?? "", client: client, now: now())
+            try Self.check(client, may: type)
+            let code = question.deviceCode ?? ""
+            let grant = try devices.poll(deviceCode: code, client: client, now: now())
+            return Taken(grant: grant) {
+                devices.giveBack(grant, deviceCode: code, client: client, now: now())
+            }
         case OAuthClients.refreshGrant:
-            return try await tokens.grant(
-                refresh: question.refreshToken ?? "", of: client, instance: call.snapshot)
+            try Self.check(client, may: type)
+            return Taken(
+                grant: try await tokens.grant(
+                    refresh: question.refreshToken ?? "", of: client, instance: call.snapshot))
         default:
             throw OAuthRefusal(.unsupportedGrantType, "grantType is not one that is known here.")
         }
     }
 
+    private static func check(_ client: OAuthClients.Client, may grant: String) throws {
+        guard client.claims.grants.contains(grant) else {
+            throw OAuthRefusal(.unauthorizedClient, "The client has not registered \(grant).")
+        }
+    }
+
     /// The code, for the client, address and verifier that it was asked for with (RFC 7636).
-    private func grant(
-        code question: TokenQuestion, _ client: OAuthClients.Client
-    ) throws -> OAuthGrant {
+    private func issued(
+        _ question: TokenQuestion, _ client: OAuthClients.Client
+    ) throws -> AuthorizationCodes.Issued {
         guard let issued = codes.redeem(question.code ?? "", now: now()) else {
             throw OAuthRefusal(
                 .invalidGrant, "The code is not known here, has been used or is too old.")
@@ -205,6 +240,6 @@ struct OAuthAPI: Sendable {
             throw OAuthRefusal(
                 .invalidGrant, "The code was asked for by another client, or another way.")
         }
-        return issued.grant
+        return issued
     }
 }

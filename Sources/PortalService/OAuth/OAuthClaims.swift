@@ -12,12 +12,14 @@ struct ClientClaims: PortalClaims, Equatable {
     /// Loopback addresses without a port.
     var redirects: [String]
     var scopes: [String]
-    var mayRefresh: Bool
+    var grants: [String]
     /// Which credential key gives the client's secret.
     var keyID: String
     var iat: Int64
     var exp: Int64
     var use: String = ClientClaims.use
+
+    var mayRefresh: Bool { grants.contains(OAuthClients.refreshGrant) }
 
     func verify(using algorithm: some JWTAlgorithm) throws {}
 }

@@ -11,6 +11,8 @@ struct OAuthClients: Sendable {
     /// Seconds.
     static let lifetime: Int64 = 90 * 86_400
     static let redirectsMax = 8
+    /// An ID has to fit into an address.
+    static let idBytesMax = 1_200
 
     let tokens: TokenAuthority
     let issuer: CredentialIssuer
@@ -44,8 +46,12 @@ struct OAuthClients: Sendable {
     func register(
         _ request: Registration, instance: InstanceSnapshot
     ) async throws -> Registered {
-        guard let name = request.clientName, (1...256).contains(name.utf8.count) else {
-            throw OAuthRefusal(.invalidClientMetadata, "clientName has 1 to 256 bytes.")
+        guard let name = request.clientName, (1...128).contains(name.utf8.count),
+            name.unicodeScalars.allSatisfy(Self.isShown)
+        else {
+            throw OAuthRefusal(
+                .invalidClientMetadata,
+                "clientName has 1 to 128 bytes of characters that are shown.")
         }
         guard request.clientType == "public" else {
             throw OAuthRefusal(.invalidClientMetadata, "clientType is \"public\".")
@@ -70,12 +76,25 @@ struct OAuthClients: Sendable {
         let claims = ClientClaims(
             iss: instance.issuer, jti: Base64URL.encode(try Random.bytes(16)), name: name,
             redirects: redirects, scopes: [Self.scope],
-            // As AWS: without grant types it depends on whether scopes were asked for.
-            mayRefresh: request.grantTypes == nil
-                ? !scopes.isEmpty : grants.contains(Self.refreshGrant),
+            // As AWS: a client without grant types is a device, and refreshes if it asked for scopes.
+            grants: request.grantTypes
+                ?? [Self.deviceGrant] + (scopes.isEmpty ? [] : [Self.refreshGrant]),
             keyID: key.keyID, iat: start, exp: start + Self.lifetime)
         let id = try await tokens.sign(claims, keyID: instance.instance.signingKeyID)
+        guard id.utf8.count <= Self.idBytesMax else {
+            throw OAuthRefusal(.invalidClientMetadata, "The registration is too long.")
+        }
         return Registered(id: id, secret: Self.secret(id, key.key), claims: claims)
+    }
+
+    /// No control characters, and none that change the direction of what is read.
+    private static func isShown(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate,
+            .unassigned:
+            false
+        default: true
+        }
     }
 
     private func redirects(_ texts: [String]) throws -> [String] {

@@ -31,3 +31,20 @@ final class RequestBudget: Sendable {
         if held.count >= Self.keysMax { held.removeAll() }
     }
 }
+
+/// The network that counts as one source.
+enum Network {
+    /// An IPv4 address itself; of an IPv6 address the first 64 bits, which is what one subscriber has.
+    static func of(_ address: String) -> String {
+        var bytes = in6_addr()
+        guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else {
+            return address
+        }
+        return withUnsafeBytes(of: bytes) { bytes in
+            // An IPv4 address in the notation of IPv6 is one all the same.
+            let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF
+            return (isMapped ? bytes[...] : bytes[..<8]).map { String($0, radix: 16) }
+                .joined(separator: ":")
+        }
+    }
+}

@@ -63,12 +63,12 @@ struct SessionDesk: Sendable {
         }
     }
 
-    /// Revokes all live sessions of a user. Returns how many.
+    /// Revokes all sessions of a user in which something can still be used. Returns how many.
     func endAll(
         of userID: String, events: [TrailEvent]
     ) async throws -> (count: Int, position: LogPosition) {
         let time = now().microseconds
-        let live = try log.read { $0.liveSessions(of: userID, now: time) }
+        let live = try log.read { $0.revocableSessions(of: userID, now: time) }
         let changes = try live.prefix(1_000).map {
             try revocation($0.sessionID, userID, Date(microseconds: $0.expiresAtUs), "revoked")
         }
@@ -108,7 +108,7 @@ struct SessionDesk: Sendable {
         record.userID = userID
         record.revokedAtUs = now().microseconds
         record.cause = cause
-        record.keepUntilUs = expires.microseconds
+        record.keepUntilUs = expires.microseconds + SessionState.credentialsOutlive
         return RecordChange(
             key: "revocation/\(sessionID)", value: try record.serializedBytes())
     }

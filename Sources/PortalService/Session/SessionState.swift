@@ -11,6 +11,10 @@ struct SessionState: RecordState {
     private(set) var credentialKeys: [String: PortalCredentialKeyRecord] = [:]
     private var sessionsByUser: [String: Set<String>] = [:]
 
+    /// Role credentials outlive the session that they were taken in by so many microseconds at most
+    /// (the longest session of a permission set). For as long a session can be revoked and stays so.
+    static let credentialsOutlive: Int64 = 12 * 3_600 * 1_000_000
+
     init() {}
 
     mutating func put(key: String, value: Data) throws {
@@ -50,16 +54,21 @@ struct SessionState: RecordState {
     /// A revocation wins over any copy of the session, however late that arrives.
     func isRevoked(_ id: String) -> Bool { revocations[id] != nil }
 
-    func liveSessions(of userID: String, now: Int64) -> [PortalSession] {
+    /// What can still be used of a user: sessions, and credentials that were taken in them.
+    func revocableSessions(of userID: String, now: Int64) -> [PortalSession] {
         (sessionsByUser[userID] ?? []).compactMap { sessions[$0] }
-            .filter { $0.expiresAtUs > now && !isRevoked($0.sessionID) }
+            .filter {
+                $0.expiresAtUs + Self.credentialsOutlive > now && !isRevoked($0.sessionID)
+            }
     }
 
     /// Whether a record has done its duty.
     func isOver(_ key: String, now: Int64) -> Bool {
         let parts = Self.split(key)
         switch parts.kind {
-        case "session": return (sessions[parts.id]?.expiresAtUs ?? .max) < now
+        case "session":
+            guard let session = sessions[parts.id] else { return false }
+            return session.expiresAtUs + Self.credentialsOutlive < now
         case "revocation": return (revocations[parts.id]?.keepUntilUs ?? .max) < now
         case "assertion": return (assertions[parts.id] ?? .max) < now
         default: return false

@@ -23,6 +23,35 @@ enum SnapshotFile {
         case end = 1
     }
 
+    /// Files are read and written here: a slow disk must not hold a thread that others need.
+    private static let queue = DispatchQueue(label: "portolan.snapshot", qos: .utility)
+
+    static func onQueue<Value: Sendable>(
+        _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result(catching: body)) }
+        }
+    }
+
+    /// Whether there is room for a file of about so many bytes and as much again for the log.
+    static func hasRoom(for byteCount: Int, at path: String) -> Bool {
+        let folder = URL(filePath: path).deletingLastPathComponent().path
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder)
+        guard let free = attributes?[.systemFreeSize] as? NSNumber else { return true }
+        return free.int64Value > 2 * Int64(byteCount)
+    }
+
+    /// When the file was written; nil when there is none.
+    static func date(_ path: String) -> Date? {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+    }
+
+    static func byteCount(_ path: String) -> Int {
+        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? NSNumber
+        return size?.intValue ?? 0
+    }
+
     static func partial(_ path: String) -> String { path + ".partial" }
 
     /// Removes the file, and one that was not finished.
@@ -38,13 +67,18 @@ enum SnapshotFile {
 }
 
 /// Writes a snapshot beside the one before, which it then replaces as a whole.
-final class SnapshotFileWriter {
+// Sendable because it is used by one task, on the queue of files.
+final class SnapshotFileWriter: @unchecked Sendable {
+    /// What is not on the disk yet must not keep the log's own writes waiting.
+    private static let bytesUnsynchronizedMax = 8 << 20
+
     private let path: String
     private let file: FileHandle
     private let key: AEADKey
     private let headHash: [UInt8]
     private var parts: UInt64 = 0
     private(set) var byteCount = 0
+    private var synchronizedByteCount = 0
     private var partialPath: String { SnapshotFile.partial(path) }
 
     init(_ path: String, head: StateSnapshotHead, key: AEADKey) throws {
@@ -67,6 +101,9 @@ final class SnapshotFileWriter {
 
     func write(_ part: [UInt8], _ kind: SnapshotFile.PartKind = .items) throws {
         let count = part.count + AEADKey.tagByteCount
+        guard count <= SnapshotFile.partBytesMax else {
+            throw SnapshotProblem("one call of the state gave \(count) bytes")
+        }
         var sealed: [UInt8] = []
         sealed.reserveCapacity(count + 4)
         AssociatedData.append(UInt32(count), to: &sealed)
@@ -89,6 +126,10 @@ final class SnapshotFileWriter {
     private func write(_ bytes: [UInt8]) throws {
         try file.write(contentsOf: bytes)
         byteCount += bytes.count
+        if byteCount - synchronizedByteCount >= Self.bytesUnsynchronizedMax {
+            try file.synchronize()
+            synchronizedByteCount = byteCount
+        }
     }
 
     /// Writes the end and puts the file in its place.

@@ -26,7 +26,11 @@ struct SnapshotKeeper<State: DomainState>: Sendable {
                 written.entries = 0
                 written.generation = generation
             }
-            guard pace.isDue(entries: entries - min(entries, written.entries), of: entries),
+            guard
+                pace.isDue(
+                    entries: entries - min(entries, written.entries), of: entries,
+                    written: SnapshotFile.date(path)),
+                SnapshotFile.hasRoom(for: SnapshotFile.byteCount(path), at: path),
                 ContinuousClock.now - written.end >= max(pace.rest, written.took * 30)
             else { continue }
             try await write(&written)
@@ -86,10 +90,16 @@ package struct SnapshotPace: Sendable {
         self.entriesMin = entriesMin
     }
 
+    /// After so many seconds a file is replaced although little has changed: it still holds what has
+    /// been deleted since.
+    private static let ageMax: TimeInterval = 86_400
+
     /// - Parameters:
     ///   - entries: that a start would have to read.
     ///   - total: that were read in all.
-    func isDue(entries: UInt64, of total: UInt64) -> Bool {
-        entries >= max(entriesMin, total / 20)
+    ///   - date: when the present file was written; nil when there is none.
+    func isDue(entries: UInt64, of total: UInt64, written date: Date?, now: Date = Date()) -> Bool {
+        if let date, now.timeIntervalSince(date) >= Self.ageMax, entries > 0 { return true }
+        return entries >= max(entriesMin, total / 20)
     }
 }

@@ -16,7 +16,8 @@ struct SnapshotReading<State: DomainState>: Sendable {
     /// Throws: `RPCError` when the keys service cannot be asked, `CancellationError`.
     func run() async throws -> Bool {
         do {
-            guard let reader = try SnapshotFileReader(path) else { return false }
+            let reader = try await SnapshotFile.onQueue { [path] in try SnapshotFileReader(path) }
+            guard let reader else { return false }
             try check(reader.head)
             guard let held = try await openDataKeys(reader.head) else { return false }
             let key = try fileKey(reader.head, held)
@@ -85,12 +86,12 @@ struct SnapshotReading<State: DomainState>: Sendable {
     ) async throws {
         let state = State()
         let end = try await withThrowingTaskGroup(of: SnapshotFileReader.Part.self) { group in
-            group.addTask { try reader.next(key) }
+            group.addTask { try await SnapshotFile.onQueue { try reader.next(key) } }
             while let part = try await group.next() {
                 switch part {
                 case .end(let end): return end
                 case .items(let bytes):
-                    group.addTask { try reader.next(key) }
+                    group.addTask { try await SnapshotFile.onQueue { try reader.next(key) } }
                     guard bytes.withUnsafeBytes({ state.restore(SnapshotPartReader($0)) }) else {
                         throw SnapshotProblem("a part is not what a state writes")
                     }

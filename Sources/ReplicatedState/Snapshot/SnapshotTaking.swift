@@ -50,13 +50,16 @@ struct SnapshotTaking<State: DomainState>: Sendable {
             return try RecordSealer.seal(
                 plaintext, with: sealing.key, id: sealing.record.dataKeyID, at: head.filePlace)
         }
-        let writer = try SnapshotFileWriter(path, head: head, key: try AEADKey(secret))
+        let key = try AEADKey(secret)
+        let writer = try await SnapshotFile.onQueue { [path, head] in
+            try SnapshotFileWriter(path, head: head, key: key)
+        }
         do {
             guard let end = try await copy(start, to: writer) else {
                 writer.abandon()
                 return nil
             }
-            try writer.finish(through: end)
+            try await SnapshotFile.onQueue { try writer.finish(through: end) }
             return Result(entriesApplied: start.entriesApplied, byteCount: writer.byteCount)
         } catch {
             writer.abandon()
@@ -95,7 +98,8 @@ struct SnapshotTaking<State: DomainState>: Sendable {
                 part.append(contentsOf: items.0)
                 step.next = items.1
             }
-            try writer.write(part.bytes)
+            let bytes = part.bytes
+            try await SnapshotFile.onQueue { try writer.write(bytes) }
             part.removeAll()
             place = step.next
             try await Task.sleep(for: (ContinuousClock.now - began) * Self.restFactor)

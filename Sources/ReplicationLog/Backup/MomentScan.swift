@@ -20,6 +20,8 @@ package struct MomentScan: Sendable {
     /// Microseconds since 1970.
     package let moment: Int64
     private var streams: [StreamName: StreamScan] = [:]
+    /// Whether the file was made by the moment.
+    private var isOfBefore = false
 
     package init(moment: Int64) { self.moment = moment }
 
@@ -52,6 +54,7 @@ package struct MomentScan: Sendable {
 
     /// Begins with the next file.
     package mutating func begin(_ header: BackupHeader) {
+        isOfBefore = header.takenAtUs <= moment
         var next: [StreamName: StreamScan] = [:]
         for part in header.streams {
             guard let name = StreamName(part.name) else { continue }
@@ -72,7 +75,7 @@ package struct MomentScan: Sendable {
 
     /// The file has been read whole.
     package mutating func end() {
-        for name in streams.keys { streams[name]?.end() }
+        for name in streams.keys { streams[name]?.end(isOfBefore: isOfBefore) }
     }
 }
 
@@ -128,12 +131,13 @@ private struct StreamScan: Sendable {
     }
 
     /// Behind the last entry of a stream only deletions that are no longer remembered can be missing.
-    mutating func end() {
+    /// What they deleted was still there at a moment before the file, perhaps.
+    mutating func end(isOfBefore: Bool) {
         guard last < file.head.sequence else { return }
         last = file.head.sequence
         guard !isFollowed else { return }
         cut.sequence = file.head.sequence
         cut.epoch = file.head.epoch
-        isExact = true
+        isExact = isOfBefore
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import RPC
 import Testing
 
 @testable import PortalService
@@ -19,6 +20,7 @@ struct OAuthTests {
         "what cannot be registered is refused by its name",
         arguments: [
             ("{}", "InvalidClientMetadataException"), ("[]", "InvalidRequestException"),
+            (#"{"clientName":"x\u202ey","clientType":"public"}"#, "InvalidClientMetadataException"),
             (#"{"clientName":"x","clientType":"confidential"}"#, "InvalidClientMetadataException"),
             (
                 #"{"clientName":"x","clientType":"public","scopes":["all"]}"#,
@@ -293,10 +295,12 @@ struct OAuthTests {
                         try await post(client, "/token", request).type == "InvalidGrantException")
                 }
             }
-            // Kept for as long as the session's own token would be good.
+            // Kept for as long as credentials that were taken in the session would be good.
             let revocation = try #require(
                 try portal.sessions.read { $0.revocations.values.first })
-            #expect(revocation.keepUntilUs >= portal.now.addingTimeInterval(3_600).microseconds)
+            #expect(
+                revocation.keepUntilUs
+                    >= portal.now.addingTimeInterval(3_600 + 12 * 3_600).microseconds)
         }
     }
 
@@ -369,6 +373,75 @@ struct OAuthTests {
             #expect(answer.body["refreshToken"] == nil)
             #expect(answer.body["expiresIn"] as? Int == 7_200)
         }
+    }
+
+    @Test("a client uses what it has registered and nothing else")
+    func grants() async throws {
+        let portal = try TestPortal()
+        let session = try await portal.sessionToken()
+        try await portal.run { client in
+            let program = try await register(client)
+            let device = try await post(
+                client, "/device_authorization",
+                program.merging(["startUrl": TestPortal.url]) { $1 })
+            #expect(device.type == "UnauthorizedClientException")
+            let other = try await register(client, device: true, scopes: false)
+            for grant in ["authorization_code", "refresh_token"] {
+                let answer = try await post(
+                    client, "/token", other.merging(["grantType": grant]) { $1 })
+                #expect(answer.type == "UnauthorizedClientException")
+            }
+            _ = session
+        }
+    }
+
+    @Test("every decision of a person is in the trail, and without that nothing is allowed")
+    func decisions() async throws {
+        let portal = try TestPortal()
+        let session = try await portal.sessionToken()
+        try await portal.run { client in
+            let id = try await register(client, device: true)
+            let first = try await begin(client, id)
+            try await decide(client, session, first.userCode, "deny", "Nothing was allowed")
+            let second = try await begin(client, id)
+            portal.trail.fail(with: .init(.unavailable, reason: "DOWN", message: "down"))
+            try await decide(client, session, second.userCode, "allow", "does not answer")
+            portal.trail.fail(with: nil)
+            #expect(try await poll(client, id, second).type == "AuthorizationPendingException")
+            try await decide(client, session, second.userCode, "allow", "is signed in")
+            // What cannot be recorded is not given, and can be asked for again.
+            portal.trail.fail(with: .init(.unavailable, reason: "DOWN", message: "down"))
+            portal.now += 1
+            #expect(try await poll(client, id, second).type == "InternalServerException")
+            portal.trail.fail(with: nil)
+            #expect(try await poll(client, id, second).status == .ok)
+        }
+        let decisions = portal.trail.events.filter { $0.eventName == "AuthorizeClient" }
+        #expect(
+            decisions.map { $0.requestParametersJson.contains(#""decision":"allow""#) } == [
+                false, true,
+            ])
+        #expect(decisions.allSatisfy { $0.actor.userName == "alix@example.com" })
+    }
+
+    @Test("so many devices wait for one client, and no more")
+    func waiting() async throws {
+        let portal = try TestPortal()
+        try await portal.run { client in
+            let id = try await register(client, device: true)
+            var last: Answer?
+            for _ in 0..<51 {
+                portal.now += 1
+                last = try await post(
+                    client, "/device_authorization", id.merging(["startUrl": TestPortal.url]) { $1 }
+                )
+            }
+            #expect(last?.type == "SlowDownException")
+        }
+        #expect(Network.of("2001:db8:1:2:3::4") == Network.of("2001:db8:1:2::9"))
+        #expect(Network.of("2001:db8:1:2::1") != Network.of("2001:db8:1:3::1"))
+        #expect(Network.of("::ffff:10.0.0.1") != Network.of("::ffff:10.0.0.2"))
+        #expect(Network.of("10.0.0.1") != Network.of("10.0.0.2"))
     }
 
     @Test("registrations of one address are limited")

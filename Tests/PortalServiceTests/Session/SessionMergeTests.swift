@@ -38,7 +38,7 @@ struct SessionMergeTests {
                 try state.put(key: change.key, value: try #require(change.value))
             }
             #expect(state.isRevoked("s1"))
-            #expect(state.liveSessions(of: "u1", now: 1_000).isEmpty)
+            #expect(state.revocableSessions(of: "u1", now: 1_000).isEmpty)
         }
     }
 
@@ -51,7 +51,7 @@ struct SessionMergeTests {
         state.remove(key: "session/s1")
         try state.put(key: "session/s1", value: try #require(try changes[0].value))
         #expect(state.isRevoked("s1"))
-        #expect(state.liveSessions(of: "u1", now: 1_000).isEmpty)
+        #expect(state.revocableSessions(of: "u1", now: 1_000).isEmpty)
         #expect(!state.isOver("revocation/s1", now: 2_999))
     }
 }
