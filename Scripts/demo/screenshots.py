@@ -9,6 +9,9 @@ import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
+
+import requests
 
 from .chromium import Chromium
 from .organization import generate
@@ -45,7 +48,7 @@ def take(directory: Path, regions: dict[str, str], user_name: str) -> int:
                           "add-region": "/console/regions/add",
                           "acs-urls": "/console/sign-in-urls",
                           "users": "/console/users", "sessions": "/console/sessions",
-                          "trail": "/console/trail"}
+                          "trail": "/console/trail"} | _asking(portal, directory.parent)
             else:
                 pages = {f"portal-{region}": "/start", f"settings-{region}": "/console/settings"}
             first = False
@@ -53,6 +56,29 @@ def take(directory: Path, regions: dict[str, str], user_name: str) -> int:
                 wrong += _page(browser, directory, name, portal + path)
     print(f"{directory}: {wrong} pages looked wrong")
     return wrong
+
+
+def _asking(portal: str, demo: Path) -> dict[str, str]:
+    """The pages on which a person decides about a program and about a device."""
+    def call(path: str, **body: object) -> dict:
+        answer = requests.post(portal + path, json=body, timeout=20, verify=str(demo / "trust.pem"))
+        answer.raise_for_status()
+        return answer.json()
+
+    def client(**more: object) -> dict:
+        made = call("/client/register", clientName="botocore-client-company", clientType="public",
+                    scopes=["sso:account:access"], **more)
+        return {name: made[name] for name in ("clientId", "clientSecret")}
+
+    redirect = "http://127.0.0.1/oauth/callback"
+    program = client(grantTypes=["authorization_code", "refresh_token"], redirectUris=[redirect])
+    device = call("/device_authorization", **client(), startUrl=portal + "/start")
+    return {
+        "device": "/device",
+        "device-asks": f"/device?user_code={device['userCode']}",
+        "authorize": "/authorize?" + urlencode({
+            "response_type": "code", "client_id": program["clientId"], "redirect_uri": redirect,
+            "code_challenge_method": "S256", "code_challenge": "A" * 43, "state": "s"})}
 
 
 def _page(browser: Chromium, directory: Path, name: str, url: str) -> int:
