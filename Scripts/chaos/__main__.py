@@ -1,6 +1,9 @@
 """Faults in real processes, a part of `make chaos SEED=1 MINUTES=5`.
 
 Environment: SEED (1), MINUTES (3), PORTOLAN (the executable), CHAOS_DIRECTORY (.chaos), VERBOSE=1.
+ENGINE says which Region keeps its log in PostgreSQL, on two servers and with two coordinators: its name,
+"primary" (the one at the beginning), "replica", or "sqlite" for none. By default the seed chooses.
+FAULTS=word,word limits the faults to those whose names contain one of the words.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ from Scripts.demo import rpc
 from Scripts.demo.cluster import ALL_REGIONS, Cli, DemoError
 
 from .clients import Reader, Writer, users
+from .database import Database
 from .faults import Faults
 from .history import History
 from .network import Network, NetworkError
-from .regions import Regions, describe, is_root
+from .regions import Regions, describe, is_root, parts
 
 PROJECT = Path(__file__).parents[2]
 
@@ -89,10 +93,26 @@ def settle(regions: Regions, history: History) -> None:
     print(f"{len(exported)} users were in exports of former primaries", flush=True)
 
 
+def region_on_postgresql(engine: str, seed: int) -> str | None:
+    """The Region whose log is in PostgreSQL: each in its turn, the first primary with seed 1."""
+    first, *others = ALL_REGIONS
+    if engine == "":
+        return ALL_REGIONS[(seed - 1) % len(ALL_REGIONS)]
+    if engine == "replica":
+        return others[seed % len(others)]
+    if engine not in ("sqlite", "primary", *ALL_REGIONS):
+        raise DemoError(f"ENGINE is sqlite, primary, replica or one of {', '.join(ALL_REGIONS)}.")
+    return {"sqlite": None, "primary": first}.get(engine, engine)
+
+
 def processes(seed: int, minutes: float, binary: Path) -> bool:
-    network = Network(ALL_REGIONS, os.getpid() % 200 + 20)
+    number = os.getpid() % 200 + 20
+    chosen = region_on_postgresql(os.environ.get("ENGINE", ""), seed)
+    network = Network(ALL_REGIONS, number, {chosen: parts(chosen)} if chosen else {})
     directory = Path(os.environ.get("CHAOS_DIRECTORY", PROJECT / ".chaos")).absolute()
-    regions = Regions(binary, directory, network)
+    database = Database(
+        network, chosen, Path(f"/tmp/portolan-chaos-{number}-{seed}")) if chosen else None
+    regions = Regions(binary, directory, network, database)
     history = History()
     began = time.monotonic()
 
@@ -104,13 +124,13 @@ def processes(seed: int, minutes: float, binary: Path) -> bool:
     try:
         network.up()
         prepare(regions)
-        tell("three Regions serve")
+        tell("three Regions serve" + (f", {chosen} on PostgreSQL" if chosen else ""))
         clients = [Writer(regions, history, seed * 100 + number) for number in range(3)]
         clients += [Reader(regions, history, seed * 100 + 50 + number) for number in range(3)]
         for client in clients:
             client.start()
         time.sleep(1)
-        faults = Faults(regions, random.Random(seed), tell)
+        faults = Faults(regions, history, random.Random(seed), tell)
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end and not history.violations:
             faults.one()
@@ -131,7 +151,8 @@ def processes(seed: int, minutes: float, binary: Path) -> bool:
     print(f"seed {seed}: {len(history.writes)} people made, {deleted} deleted; reads "
           + ", ".join(f"{count} {what}" for what, count in sorted(history.reads.items()))
           + "; promotions " + ", ".join(f"{n} {what}" for what, n in faults.promotions.items())
-          + f"; {len(history.writers)} epochs wrote")
+          + f"; {len(history.writers)} epochs wrote"
+          + (f"; {faults.database.failovers} failovers of PostgreSQL" if chosen else ""))
     for violation in history.violations[:20]:
         print(f"VIOLATION: {violation}")
     return not history.violations

@@ -13,8 +13,15 @@ struct ReplicaInfo: Sendable {
     var subscriptions = 0
     /// Whether it has acknowledged anything since this process started.
     var hasSpoken = false
+    /// When another coordinator of this Region has last kept something new of it.
+    var heardElsewhere: Int64?
 
-    var isConnected: Bool { subscriptions > 0 }
+    /// Whether it is subscribed, here or at another coordinator of this Region, which its canaries show.
+    func isConnected(at time: Int64) -> Bool {
+        subscriptions > 0 || heardElsewhere.map { time - $0 < Self.newsMax } ?? false
+    }
+
+    private static let newsMax: Int64 = 10_000_000
 }
 
 /// How far each Region has applied what this one writes.
@@ -22,6 +29,8 @@ final class AcknowledgementBook: Sendable {
     private struct Held {
         var replicas: [String: ReplicaInfo] = [:]
         var unsaved: Set<String> = []
+        /// What storage held at the last look.
+        var kept: [String: [StreamName: UInt64]] = [:]
     }
 
     private let held: Mutex<Held>
@@ -32,20 +41,20 @@ final class AcknowledgementBook: Sendable {
             Held(
                 replicas: kept.mapValues {
                     ReplicaInfo(applied: $0, lastSeenMicroseconds: time)
-                }))
+                }, kept: kept))
     }
 
     func info(_ region: String) -> ReplicaInfo? { held.withLock { $0.replicas[region] } }
 
     /// What compaction needs to know.
-    var forCompaction: ReplicaAcknowledgements {
+    func forCompaction(at time: Int64) -> ReplicaAcknowledgements {
         held.withLock { held in
             var book = ReplicaAcknowledgements()
             book.replicas = held.replicas.mapValues { info in
                 var replica = ReplicaAcknowledgements.Replica()
                 replica.applied = info.applied
                 replica.lastSeenMicroseconds = info.lastSeenMicroseconds
-                replica.isConnected = info.isConnected
+                replica.isConnected = info.isConnected(at: time)
                 return replica
             }
             return book
@@ -68,6 +77,28 @@ final class AcknowledgementBook: Sendable {
             info.hasSpoken = true
             held.replicas[request.region] = info
             held.unsaved.insert(request.region)
+        }
+    }
+
+    /// Takes in what the Region's coordinators have kept. Who is subscribed here is known better here.
+    func take(_ kept: [String: [StreamName: UInt64]], at time: Int64) {
+        held.withLock { held in
+            for (region, applied) in kept where held.kept[region] != applied {
+                var info = held.replicas[region] ?? ReplicaInfo()
+                guard info.subscriptions == 0, !held.unsaved.contains(region) else { continue }
+                info.applied = applied
+                info.lastSeenMicroseconds = time
+                info.hasSpoken = true
+                info.heardElsewhere = time
+                held.replicas[region] = info
+            }
+            // Forgotten by another one, as the Region has been removed.
+            for region in held.kept.keys where kept[region] == nil {
+                guard held.replicas[region]?.subscriptions == 0, !held.unsaved.contains(region)
+                else { continue }
+                held.replicas[region] = nil
+            }
+            held.kept = kept
         }
     }
 

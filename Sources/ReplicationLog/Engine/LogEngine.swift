@@ -15,6 +15,12 @@ package protocol LogEngine: Sendable {
     /// if two believe it for a moment.
     var leads: Bool { get }
 
+    /// Whether other processes may work on the same log.
+    var isShared: Bool { get }
+
+    /// How long storage elsewhere has not answered; zero where it is on this machine.
+    var silence: Duration { get }
+
     /// Called in the order of commits, after each commit that changed the log (not the trail alone)
     /// and before its writers are answered; entries may be none when only a position moved. Must not block. Set once, before the first write.
     func setCommitObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void)
@@ -130,6 +136,10 @@ package protocol LogEngine: Sendable {
 
 extension LogEngine {
     package var leads: Bool { true }
+
+    package var isShared: Bool { false }
+
+    package var silence: Duration { .zero }
 
     package func apply(_ batches: [ValidatedBatch]) async throws -> [LogPosition] {
         var positions: [LogPosition] = []
