@@ -80,7 +80,9 @@ struct PostgreSQLFailoverTests {
     func formerPrimary() async throws {
         let pair = try Pair("former")
         defer { pair.end() }
-        let engines = [try await open(pair, establish: true), try await open(pair, establish: false)]
+        let engines = [
+            try await open(pair, establish: true), try await open(pair, establish: false),
+        ]
         try await insist(engines[0], "a")
         try await insist(engines[1], "b")
         #expect(try await keys(engines[1]) == ["a", "b"])
@@ -105,7 +107,8 @@ struct PostgreSQLFailoverTests {
         await third.close()
     }
 
-    @Test("while the standby is away a write is not acknowledged, and it is not lost when it returns")
+    @Test(
+        "while the standby is away a write is not acknowledged, and it is not lost when it returns")
     func standbyAway() async throws {
         let pair = try Pair("away-standby")
         defer { pair.end() }
@@ -120,5 +123,43 @@ struct PostgreSQLFailoverTests {
         try await insist(engine, "c")
         #expect(try await keys(engine) == ["a", "b", "c"])
         await engine.close()
+    }
+
+    @Test("a coordinator that only reads does not stay behind at a former primary")
+    func readsOnly() async throws {
+        let pair = try Pair("reads")
+        defer { pair.end() }
+        let engines = [
+            try await open(pair, establish: true), try await open(pair, establish: false),
+        ]
+        try await insist(engines[0], "a")
+        #expect(try await keys(engines[1]) == ["a"])
+        try pair.standby.promote()
+        try await insist(engines[0], "b")
+        let end = ContinuousClock.now.advanced(by: .seconds(15))
+        while engines[1].state.position(of: .control).sequence < 2, .now < end {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(engines[1].state.position(of: .control).sequence == 2)
+        #expect(try await keys(engines[1]) == ["a", "b"])
+        for engine in engines { await engine.close() }
+    }
+
+    @Test("a coordinator waits for a database that starts after it")
+    func startedLater() async throws {
+        let server = try PostgreSQLServer("later")
+        defer { server.end() }
+        try server.stopImmediately()
+        var settings = server.settings(schema: "later")
+        #expect(throws: LogError.self) {
+            _ = try PostgreSQLLogEngine(settings, region: Sample.primary)
+        }
+        settings.openMax = .seconds(20)
+        let opening = Task { [settings] in
+            try PostgreSQLLogEngine(settings, region: Sample.primary)
+        }
+        try await Task.sleep(for: .milliseconds(700))
+        try server.start()
+        await (try opening.value).close()
     }
 }

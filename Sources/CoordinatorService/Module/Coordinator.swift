@@ -40,7 +40,7 @@ final class Coordinator: Sendable {
         instanceBook = try await InstanceBook(engine)
         dataKeys = try await DataKeyBook(engine)
         acknowledgements = AcknowledgementBook(
-            try await engine.acknowledged(), at: now())
+            try await engine.acknowledged(), isShared: engine.isShared, at: now())
         let (hub, instanceBook, dataKeys) = (hub, instanceBook, dataKeys)
         engine.setCommitObserver { entries, state in
             instanceBook.apply(entries, state)

@@ -13,15 +13,20 @@ struct ReplicaInfo: Sendable {
     var subscriptions = 0
     /// Whether it has acknowledged anything since this process started.
     var hasSpoken = false
-    /// When another coordinator of this Region has last kept something new of it.
+    /// When it last acknowledged here, and when another coordinator of this Region last kept news of it.
+    var heardHere: Int64?
     var heardElsewhere: Int64?
 
-    /// Whether it is subscribed, here or at another coordinator of this Region, which its canaries show.
+    /// Whether it is subscribed, here or, as its acknowledgements show, at another coordinator of this
+    /// Region.
     func isConnected(at time: Int64) -> Bool {
-        subscriptions > 0 || heardElsewhere.map { time - $0 < Self.newsMax } ?? false
+        subscriptions > 0 || Self.isRecent(heardElsewhere, time)
     }
 
-    private static let newsMax: Int64 = 10_000_000
+    /// Canaries are acknowledged about every second.
+    static func isRecent(_ heard: Int64?, _ time: Int64) -> Bool {
+        heard.map { time - $0 < 10_000_000 } ?? false
+    }
 }
 
 /// How far each Region has applied what this one writes.
@@ -34,9 +39,12 @@ final class AcknowledgementBook: Sendable {
     }
 
     private let held: Mutex<Held>
+    private let isShared: Bool
 
-    /// Begins with what was kept over a restart; those Regions count as seen at `time`.
-    init(_ kept: [String: [StreamName: UInt64]], at time: Int64) {
+    /// Begins with what was kept over a restart; those Regions count as seen at `time`. Shared, other
+    /// coordinators of this Region hear Regions, too.
+    init(_ kept: [String: [StreamName: UInt64]], isShared: Bool, at time: Int64) {
+        self.isShared = isShared
         held = Mutex(
             Held(
                 replicas: kept.mapValues {
@@ -74,18 +82,22 @@ final class AcknowledgementBook: Sendable {
                 if let stream = StreamName(lag.stream) { info.lags[stream] = lag.lagUs }
             }
             info.lastSeenMicroseconds = time
+            info.heardHere = time
+            if isShared, info.subscriptions == 0 { info.heardElsewhere = time }
             info.hasSpoken = true
             held.replicas[request.region] = info
             held.unsaved.insert(request.region)
         }
     }
 
-    /// Takes in what the Region's coordinators have kept. Who is subscribed here is known better here.
+    /// Takes in what the Region's coordinators have kept. Who acknowledges here is known better here. A
+    /// Region's subscription and its acknowledgements may come to different coordinators.
     func take(_ kept: [String: [StreamName: UInt64]], at time: Int64) {
         held.withLock { held in
             for (region, applied) in kept where held.kept[region] != applied {
                 var info = held.replicas[region] ?? ReplicaInfo()
-                guard info.subscriptions == 0, !held.unsaved.contains(region) else { continue }
+                guard !ReplicaInfo.isRecent(info.heardHere, time), !held.unsaved.contains(region)
+                else { continue }
                 info.applied = applied
                 info.lastSeenMicroseconds = time
                 info.hasSpoken = true
@@ -94,9 +106,12 @@ final class AcknowledgementBook: Sendable {
             }
             // Forgotten by another one, as the Region has been removed.
             for region in held.kept.keys where kept[region] == nil {
-                guard held.replicas[region]?.subscriptions == 0, !held.unsaved.contains(region)
+                let info = held.replicas[region]
+                guard !ReplicaInfo.isRecent(info?.heardHere, time), !held.unsaved.contains(region)
                 else { continue }
-                held.replicas[region] = nil
+                let subscriptions = info?.subscriptions ?? 0
+                held.replicas[region] =
+                    subscriptions > 0 ? ReplicaInfo(subscriptions: subscriptions) : nil
             }
             held.kept = kept
         }

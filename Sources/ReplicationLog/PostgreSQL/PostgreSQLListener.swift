@@ -36,11 +36,18 @@ final class PostgreSQLListener: Sendable {
         do {
             let isOurs = try connection.flush()[0].count == 1
             leadsUntil.withLock { $0 = isOurs ? asked.advanced(by: .seconds(4)) : asked }
-            answeredAt.withLock { $0 = .now }
         } catch {
             // Another one may have asked at the same moment.
             guard error.isSerializationFailure else { throw error }
         }
+        try connection.queue(.beginSnapshot)
+        try connection.queue(.readHead, [.bytes(Data())])
+        try connection.queue(.commit)
+        let answers = try connection.flush()
+        guard answers.count == 3 else { throw PostgreSQLError.unexpectedAnswer }
+        // The lease shows that it takes writes still: other sessions may have stayed elsewhere.
+        servers.note(PostgreSQLRevision(try PostgreSQLHead(answers[1])))
+        answeredAt.withLock { $0 = .now }
     }
 
     func stop() { isStopped.withLock { $0 = true } }

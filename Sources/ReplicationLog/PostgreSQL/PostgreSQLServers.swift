@@ -14,6 +14,8 @@ final class PostgreSQLServers: Sendable {
     private let first = Mutex(0)
     /// Where a session has last been proved good.
     private let proved = Mutex<String?>(nil)
+    /// The latest moment of the log that any session has seen.
+    private let latest = Mutex<PostgreSQLRevision?>(nil)
 
     init(_ settings: PostgreSQLSettings) { self.settings = settings }
 
@@ -52,6 +54,15 @@ final class PostgreSQLServers: Sendable {
         }
     }
 
+    var seen: PostgreSQLRevision? { latest.withLock { $0 } }
+
+    /// Notes what a session has seen, which all others have to see from now on.
+    func note(_ revision: PostgreSQLRevision) {
+        latest.withLock { held in
+            if held.map({ revision.number > $0.number }) ?? true { held = revision }
+        }
+    }
+
     private var order: [String] {
         let hosts = settings.hosts
         let first = first.withLock { $0 }
@@ -70,11 +81,11 @@ final class PostgreSQLServers: Sendable {
         first.withLock { $0 = (index + 1) % settings.hosts.count }
     }
 
-    /// Whether another server might not have given the error.
+    /// Whether another server, or the one that a moved address leads to, might not have given the error.
     func isLocal(_ error: any Error) -> Bool {
         switch error as? PostgreSQLError {
         // A lock that does not come free: somebody waits there for a standby that is gone.
-        case .timedOut, .wentBack, .server("55P03"): settings.hosts.count > 1
+        case .timedOut, .wentBack, .server("55P03"): true
         default: false
         }
     }

@@ -15,6 +15,8 @@ package struct PostgreSQLSettings: Sendable {
     package var schema: String
     /// Connecting to one host.
     package var connectMax = Duration.seconds(3)
+    /// Waiting at the start for servers that cannot be reached yet.
+    package var openMax = Duration.zero
     /// Making one small write durable, before a session is used.
     package var confirmMax = Duration.seconds(3)
     /// One statement, or the wait for another coordinator's transaction.

@@ -3,39 +3,6 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// What a PostgreSQL engine shows to the rest of the process.
-final class PostgreSQLPublished: Sendable {
-    private let current: Mutex<LogState>
-    private let seen: Mutex<PostgreSQLRevision>
-    private let observer = CommitObserver()
-
-    init(_ state: LogState, _ revision: PostgreSQLRevision) {
-        current = Mutex(state)
-        seen = Mutex(revision)
-    }
-
-    var state: LogState { current.withLock { $0 } }
-
-    /// How far this process has seen the database, by transactions.
-    var revision: PostgreSQLRevision { seen.withLock { $0 } }
-
-    func note(_ revision: PostgreSQLRevision) { seen.withLock { $0 = revision } }
-
-    func setObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void) {
-        self.observer.set(observer)
-    }
-
-    /// Makes a state the present one, then tells the observer.
-    func publish(_ state: LogState, _ entries: [LogEntry]) {
-        current.withLock { $0 = state }
-        tell(entries, state)
-    }
-
-    func tell(_ entries: [LogEntry], _ state: LogState) {
-        observer.tell(entries, state)
-    }
-}
-
 /// The one session that writes, and what it knows of the database. Other coordinators write too:
 /// each transaction begins by locking the head row and taking in what they have committed.
 // Touched on its own serial queue only, but for `init`.
@@ -86,14 +53,22 @@ final class PostgreSQLWriter: @unchecked Sendable {
 
     /// The first session, which makes the tables when there are none.
     private static func open(_ servers: PostgreSQLServers) throws -> PostgreSQLConnection {
+        let (began, settings) = (ContinuousClock.now, servers.settings)
         var attempt = 1
         while true {
             do {
                 return try servers.session(Self.role) {
-                    try PostgreSQLSchema.prepare($0, schema: servers.settings.schema)
+                    try PostgreSQLSchema.prepare($0, schema: settings.schema)
                 }
-            } catch PostgreSQLError.timedOut where attempt < servers.settings.hosts.count {
+            } catch let error as PostgreSQLError where error.endsSession {
+                // It may be starting as well; wrong names and passwords show themselves sooner.
+                let isRefused = if case .refused = error { true } else { false }
+                let patience = isRefused ? settings.openMax / 6 : settings.openMax
+                guard attempt < settings.hosts.count || began.duration(to: .now) < patience else {
+                    throw error
+                }
                 attempt += 1
+                usleep(200_000)
             }
         }
     }
@@ -133,7 +108,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
             usleep(microseconds)
             return true
         }
-        guard error.endsSession || servers.isLocal(error) else { return false }
+        let isElsewhere = servers.isLocal(error) && settings.hosts.count > 1
+        guard error.endsSession || isElsewhere else { return false }
         usleep(UInt32(50_000 * min(attempt, 10)))
         return true
     }
@@ -280,9 +256,14 @@ final class PostgreSQLWriter: @unchecked Sendable {
     func refresh() throws {
         let connection = try connected()
         do {
+            let seen = servers.seen
             try connection.queue(.beginSnapshot)
             try connection.queue(.readHead, [.bytes(engine)])
             let head = try PostgreSQLHead(connection.flush()[1])
+            // Where nothing is written, a session at a former primary would notice nothing.
+            guard seen.map({ PostgreSQLRevision(head).continues($0) }) ?? true else {
+                throw PostgreSQLError.wentBack
+            }
             try takeIn(head, connection)
             try connection.queue(.commit)
             _ = try connection.flush()
