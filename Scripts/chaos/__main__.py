@@ -71,6 +71,10 @@ def settle(regions: Regions, history: History) -> None:
         time.sleep(1)
     else:
         history.violation(f"the Regions do not agree at the end: {answer}")
+    for region in ALL_REGIONS:
+        chain = cli.run("trail", "verify", region=region)
+        if chain.returncode != 0:
+            history.violation(f"the trail of {region}: {(chain.stdout + chain.stderr)[-300:]}")
     exported = set()
     for region in ALL_REGIONS:
         for path in regions.exports(region):
@@ -82,7 +86,9 @@ def settle(regions: Regions, history: History) -> None:
         end = time.monotonic() + 60
         while True:
             try:
-                present[region] = users(regions, region)
+                names = users(regions, region)
+                history.judge_names(region, names)
+                present[region] = set(names)
                 break
             except (OSError, rpc.RPCError) as problem:
                 if time.monotonic() > end:

@@ -45,14 +45,23 @@ class Faults:
                  self.isolate, self.slow, self.full_disk, self.damaged_entry, self.damaged_entry,
                  self.damaged_pages, self.expired_certificate, self.planned, self.planned, self.forced)
         if self.database:
-            # Half of all faults, and among the others promotions are frequent enough.
             kinds += self.database.kinds
         words = [word for word in os.environ.get("FAULTS", "").split(",") if word]
         if words:
             kinds = tuple(k for k in kinds if any(word in k.__name__ for word in words))
-        with self.chance.choice(kinds)():
+        fault = self.chance.choice(kinds)
+        with fault():
+            if self.database and fault in self.database.kinds and self.chance.random() < 0.3:
+                self._another()
             time.sleep(self.chance.uniform(1.5, 5))
         time.sleep(self.chance.uniform(0.5, 2.5))
+
+    def _another(self) -> None:
+        """A second fault while the database is not well."""
+        kinds = (self.kill_service, self.kill_region, self.isolate, self.cut_one_way, self.planned,
+                 self.planned, self.forced, self.forced)
+        with self.chance.choice(kinds)():
+            time.sleep(self.chance.uniform(0.5, 3))
 
     def _region(self) -> str:
         return self.chance.choice(ALL_REGIONS)

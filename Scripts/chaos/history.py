@@ -56,6 +56,14 @@ class History:
         with self.lock:
             self.reads[what] = self.reads.get(what, 0) + 1
 
+    def judge_names(self, region: str, names: dict[str, str]) -> None:
+        """Nothing is done twice: each person is asked for once, under a name of its own."""
+        seen: dict[str, str] = {}
+        for user_id, name in names.items():
+            if name in seen:
+                self.violation(f"{name} is there twice in {region}: {seen[name]} and {user_id}")
+            seen[name] = user_id
+
     def judge(self, present: dict[str, set[str]], exported: set[str]) -> None:
         """The end: users by Region, and the users whose last changes were exported as unreplicated."""
         for region, users in present.items():

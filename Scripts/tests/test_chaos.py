@@ -48,6 +48,12 @@ class HistoryTests(unittest.TestCase):
         self.history.created("u3", OTHER, (2, 13))
         self.assertEqual(self.history.violations, [])
 
+    def test_a_person_made_twice_is_found(self) -> None:
+        self.history.judge_names(ONE, {"u1": "ann", "u2": "bob"})
+        self.assertEqual(self.history.violations, [])
+        self.history.judge_names(ONE, {"u1": "ann", "u2": "ann"})
+        self.assertIn("twice", " ".join(self.history.violations))
+
     def test_a_deletion_in_doubt_may_end_either_way(self) -> None:
         self.history.writes["u1"].in_doubt = True
         self.assertEqual(self.judge(set(), set()), "")
