@@ -4,7 +4,7 @@ import ReplicationLog
 import Testing
 
 @Suite(
-    "PostgreSQL engine: failover between two servers", .serialized,
+    "PostgreSQL engine: failover between two servers",
     .enabled(if: PostgreSQLServer.isInstalled))
 struct PostgreSQLFailoverTests {
     /// A primary and its synchronous standby.

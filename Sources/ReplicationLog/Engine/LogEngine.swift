@@ -1,4 +1,5 @@
 package import Contracts
+package import Foundation
 
 /// Keeps one Region's log, its trail and what goes with them on durable storage.
 ///
@@ -130,6 +131,17 @@ package protocol LogEngine: Sendable {
         _ take: @escaping @Sendable (BackupPart) throws -> Void
     ) async throws
 
+    /// Keeps a file that a process has made of the log where all processes that share the log find it, in
+    /// parts until `next` gives none. Durable when it returns; once more is no harm. Where nobody
+    /// shares the log, nothing.
+    func keepFile(_ name: String, _ next: @escaping @Sendable () throws -> Data?) async throws
+
+    /// Names of the files kept.
+    func keptFiles() async throws -> [String]
+
+    /// Gives back a kept file in parts.
+    func readFile(_ name: String, _ take: @escaping @Sendable (Data) throws -> Void) async throws
+
     /// Waits for what is being written and closes the storage; later calls throw `closed`.
     func close() async
 }
@@ -140,6 +152,16 @@ extension LogEngine {
     package var isShared: Bool { false }
 
     package var silence: Duration { .zero }
+
+    package func keepFile(
+        _ name: String, _ next: @escaping @Sendable () throws -> Data?
+    ) async throws {}
+
+    package func keptFiles() async throws -> [String] { [] }
+
+    package func readFile(
+        _ name: String, _ take: @escaping @Sendable (Data) throws -> Void
+    ) async throws {}
 
     package func apply(_ batches: [ValidatedBatch]) async throws -> [LogPosition] {
         var positions: [LogPosition] = []

@@ -66,6 +66,25 @@ final class PostgreSQLReaders: Sendable {
         }
     }
 
+    /// Runs `body` on a session of its own, in no transaction.
+    func aside<R: Sendable>(
+        _ body: @escaping @Sendable (PostgreSQLConnection) throws -> R
+    ) async throws -> R {
+        guard !isClosed.withLock({ $0 }) else { throw LogError(.closed, "The log is closed.") }
+        return try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue(label: "log.postgresql.aside").async {
+                continuation.resume(
+                    with: Result {
+                        do {
+                            return try body(try self.servers.session("aside"))
+                        } catch {
+                            throw LogError.postgreSQL(error)
+                        }
+                    })
+            }
+        }
+    }
+
     /// The lane with the least to do.
     private func lane() throws(LogError) -> Lane {
         guard !isClosed.withLock({ $0 }) else { throw LogError(.closed, "The log is closed.") }
