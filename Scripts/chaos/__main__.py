@@ -75,6 +75,13 @@ def settle(regions: Regions, history: History) -> None:
         chain = cli.run("trail", "verify", region=region)
         if chain.returncode != 0:
             history.violation(f"the trail of {region}: {(chain.stdout + chain.stderr)[-300:]}")
+        # One coordinator of a Region fetches what another one has exported.
+        for _ in range(5):
+            if cli.run("region", "unreplicated", region=region).returncode == 0:
+                break
+            time.sleep(1)
+        else:
+            history.violation(f"the exports of {region} cannot be listed")
     exported = set()
     for region in ALL_REGIONS:
         for path in regions.exports(region):

@@ -111,6 +111,10 @@ class DatabaseFaults:
         service = self._coordinator()
         self.tell(f"SIGKILL {service} in {self.region}")
         self.regions.kill(self.region, (service,))
+        if self.chance.random() < 0.5:
+            # Its machine is gone: nothing that only it had may matter.
+            self.tell("and its data directory is lost")
+            self.regions.lose_disk(self.region, service)
         self._one_leads()
         self._writes_again()
         yield

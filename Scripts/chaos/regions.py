@@ -246,6 +246,10 @@ class Regions(Cluster):
                 file.write(chance.randbytes(size))
         return f"{len(pages)} of {count} pages"
 
+    def lose_disk(self, region: str, service: str) -> None:
+        """The data directory of a coordinator that shares a database; it is stopped."""
+        shutil.rmtree(self.disk(self.node(region, service)), ignore_errors=True)
+
     def exports(self, region: str) -> list[Path]:
         """All that a Region has exported as a former primary."""
         return [*(path for disk in self.disks(region) for path in disk.glob("unreplicated/*.jsonl")),
