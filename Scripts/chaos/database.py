@@ -90,7 +90,9 @@ class Database:
     # Making
 
     def prepare(self) -> None:
-        # The server's user has to reach it.
+        # What a run that was killed may have left; the server's user has to reach it.
+        for server in self.servers:
+            run("umount", str(server.directory), check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(mode=0o755)
         for server in self.servers:
@@ -253,12 +255,11 @@ class Database:
         except subprocess.SubprocessError:
             return "unknown"
 
-    def lease(self) -> tuple[str, float]:
-        """Which coordinator leads, and for how many seconds to come."""
-        holder, left = self.sql(
-            "SELECT encode(holder, 'escape'), extract(epoch FROM until - clock_timestamp()) "
-            f"FROM {SCHEMA}.lease", database=NAME).split("|")
-        return holder, float(left)
+    def lease(self) -> float:
+        """For how many seconds to come a coordinator leads; negative when none does."""
+        return float(self.sql(
+            f"SELECT extract(epoch FROM until - clock_timestamp()) FROM {SCHEMA}.lease",
+            database=NAME))
 
     def entries(self) -> dict[int, int]:
         """Entries of the directory in the control stream: where each is, by its checksum."""
