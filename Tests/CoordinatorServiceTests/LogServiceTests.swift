@@ -153,17 +153,4 @@ struct LogServiceTests {
         #expect(nonsense?.reason == "INVALID_POSITION")
         await world.end()
     }
-
-    @Test("a coordinator that does not lead its Region takes control writes after a start, too")
-    func follower() async throws {
-        let world = try await World()
-        try await world.instanceReadyToReplicate()
-        try await world.add(World.second)
-        await world.stop(World.primary)
-        try await world.start(World.primary, follows: true)
-        let began = ContinuousClock.now
-        try await world.append(["a"])
-        #expect(began.duration(to: .now) < .seconds(5))
-        await world.end()
-    }
 }

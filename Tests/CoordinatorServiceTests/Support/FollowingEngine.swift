@@ -4,10 +4,10 @@ import ReplicationLog
 /// A log that another coordinator of the Region leads: everything else is the engine's.
 struct FollowingEngine: LogEngine {
     let base: any LogEngine
+    var silence = Duration.zero
 
     var leads: Bool { false }
     var isShared: Bool { true }
-    var silence: Duration { base.silence }
     var state: LogState { base.state }
 
     func setCommitObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void) {
