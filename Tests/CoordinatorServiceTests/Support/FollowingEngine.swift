@@ -41,6 +41,10 @@ struct FollowingEngine: LogEngine {
         try await base.entries(of: stream, at: sequences)
     }
 
+    func damaged(of stream: StreamName, at sequences: [UInt64]) async throws -> [LogEntry] {
+        try await base.damaged(of: stream, at: sequences)
+    }
+
     func mend(_ entries: [LogEntry]) async throws -> Int { try await base.mend(entries) }
 
     func passOver(_ place: EntryPlace) async throws -> Bool { try await base.passOver(place) }
