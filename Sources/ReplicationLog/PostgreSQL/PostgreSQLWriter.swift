@@ -18,6 +18,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
     private var memory: RequestMemory
     /// Transactions of this engine known to be durable.
     private var counter: Int64 = 0
+    /// Commits that were tried: no two have the same mark.
+    private var attempts: Int64 = 0
     /// A transaction whose commit was sent and never answered.
     private var uncertain: Uncertain?
     /// After a failure to connect, until when no other attempt is made.
@@ -216,8 +218,10 @@ final class PostgreSQLWriter: @unchecked Sendable {
         within time: Duration?
     ) throws {
         let chain = transaction.chain
+        // What was sent to a server that is lost may have become something else there.
+        attempts += 1
         let next = PostgreSQLRevision(
-            head.revision + 1, engine + Data("/\(counter + 1)".utf8))
+            head.revision + 1, engine + Data("/\(counter + 1)/\(attempts)".utf8))
         try connection.queue(
             .updateHead,
             [
