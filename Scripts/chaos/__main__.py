@@ -8,6 +8,7 @@ FAULTS=word,word limits the faults to those whose names contain one of the words
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -103,7 +104,23 @@ def settle(regions: Regions, history: History) -> None:
                     return
                 time.sleep(0.5)
     history.judge(present, exported)
+    if history.violations:
+        explain(regions, present)
     print(f"{len(exported)} users were in exports of former primaries", flush=True)
+
+
+def explain(regions: Regions, present: dict[str, set[str]]) -> None:
+    """What helps to understand a difference: whether it passes, and what the database holds of it."""
+    time.sleep(10)
+    everybody = set().union(*present.values())
+    for region, held in present.items():
+        for user_id in sorted(everybody - held)[:5]:
+            text = f"{user_id} was missing in {region}"
+            with contextlib.suppress(OSError, rpc.RPCError):
+                text += ", and is there now" if user_id in users(regions, region) else ", and still is"
+            if regions.has_database(region):
+                text += f"; in the database: {regions.database.rows_of(user_id)}"
+            print(text, flush=True)
 
 
 def region_on_postgresql(engine: str, seed: int) -> str | None:

@@ -271,6 +271,13 @@ class Database:
         return {int(checksum): int(place) for checksum, place in
                 (row.split("|") for row in rows.splitlines())}
 
+    def rows_of(self, user_id: str) -> str:
+        return self.sql(
+            "SELECT s.name, e.id & ((1::bigint << 47) - 1) AS sequence, e.epoch, e.tombstone, "
+            f"length(e.value) FROM {SCHEMA}.entries e JOIN {SCHEMA}.domains d ON d.id = e.domain "
+            f"JOIN {SCHEMA}.streams s ON s.id = d.stream "
+            f"WHERE e.key = convert_to('user/{user_id}', 'UTF8') ORDER BY e.id", database=NAME)
+
     def damage(self, place: int) -> None:
         self.sql(f"UPDATE {SCHEMA}.entries SET value = '\\x00'::bytea || substr(value, 2) "
                  f"WHERE id = {place}", database=NAME)
