@@ -1,10 +1,14 @@
 """Faults in real processes, a part of `make chaos SEED=1 MINUTES=5`.
 
 Environment: SEED (1), MINUTES (3), PORTOLAN (the executable), CHAOS_DIRECTORY (.chaos), VERBOSE=1.
+ENGINE says which Region keeps its log in PostgreSQL, on two servers and with two coordinators: its name,
+"primary" (the one at the beginning), "replica", or "sqlite" for none. By default the seed chooses.
+FAULTS=word,word limits the faults to those whose names contain one of the words.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -15,10 +19,11 @@ from Scripts.demo import rpc
 from Scripts.demo.cluster import ALL_REGIONS, Cli, DemoError
 
 from .clients import Reader, Writer, users
+from .database import Database
 from .faults import Faults
 from .history import History
 from .network import Network, NetworkError
-from .regions import Regions, describe, is_root
+from .regions import Regions, describe, is_root, parts
 
 PROJECT = Path(__file__).parents[2]
 
@@ -67,6 +72,17 @@ def settle(regions: Regions, history: History) -> None:
         time.sleep(1)
     else:
         history.violation(f"the Regions do not agree at the end: {answer}")
+    for region in ALL_REGIONS:
+        chain = cli.run("trail", "verify", region=region)
+        if chain.returncode != 0:
+            history.violation(f"the trail of {region}: {(chain.stdout + chain.stderr)[-300:]}")
+        # One coordinator of a Region fetches what another one has exported.
+        for _ in range(5):
+            if cli.run("region", "unreplicated", region=region).returncode == 0:
+                break
+            time.sleep(1)
+        else:
+            history.violation(f"the exports of {region} cannot be listed")
     exported = set()
     for region in ALL_REGIONS:
         for path in regions.exports(region):
@@ -78,7 +94,9 @@ def settle(regions: Regions, history: History) -> None:
         end = time.monotonic() + 60
         while True:
             try:
-                present[region] = users(regions, region)
+                names = users(regions, region)
+                history.judge_names(region, names)
+                present[region] = set(names)
                 break
             except (OSError, rpc.RPCError) as problem:
                 if time.monotonic() > end:
@@ -86,13 +104,45 @@ def settle(regions: Regions, history: History) -> None:
                     return
                 time.sleep(0.5)
     history.judge(present, exported)
+    if history.violations:
+        explain(regions, present)
     print(f"{len(exported)} users were in exports of former primaries", flush=True)
 
 
+def explain(regions: Regions, present: dict[str, set[str]]) -> None:
+    """What helps to understand a difference: whether it passes, and what the database holds of it."""
+    time.sleep(10)
+    everybody = set().union(*present.values())
+    for region, held in present.items():
+        for user_id in sorted(everybody - held)[:5]:
+            text = f"{user_id} was missing in {region}"
+            with contextlib.suppress(OSError, rpc.RPCError):
+                text += ", and is there now" if user_id in users(regions, region) else ", and still is"
+            if regions.has_database(region):
+                text += f"; in the database: {regions.database.rows_of(user_id)}"
+            print(text, flush=True)
+
+
+def region_on_postgresql(engine: str, seed: int) -> str | None:
+    """The Region whose log is in PostgreSQL: each in its turn, the first primary with seed 1."""
+    first, *others = ALL_REGIONS
+    if engine == "":
+        return ALL_REGIONS[(seed - 1) % len(ALL_REGIONS)]
+    if engine == "replica":
+        return others[seed % len(others)]
+    if engine not in ("sqlite", "primary", *ALL_REGIONS):
+        raise DemoError(f"ENGINE is sqlite, primary, replica or one of {', '.join(ALL_REGIONS)}.")
+    return {"sqlite": None, "primary": first}.get(engine, engine)
+
+
 def processes(seed: int, minutes: float, binary: Path) -> bool:
-    network = Network(ALL_REGIONS, os.getpid() % 200 + 20)
+    number = os.getpid() % 200 + 20
+    chosen = region_on_postgresql(os.environ.get("ENGINE", ""), seed)
+    network = Network(ALL_REGIONS, number, {chosen: parts(chosen)} if chosen else {})
     directory = Path(os.environ.get("CHAOS_DIRECTORY", PROJECT / ".chaos")).absolute()
-    regions = Regions(binary, directory, network)
+    database = Database(
+        network, chosen, Path(f"/tmp/portolan-chaos-{number}-{seed}")) if chosen else None
+    regions = Regions(binary, directory, network, database)
     history = History()
     began = time.monotonic()
 
@@ -104,13 +154,13 @@ def processes(seed: int, minutes: float, binary: Path) -> bool:
     try:
         network.up()
         prepare(regions)
-        tell("three Regions serve")
+        tell("three Regions serve" + (f", {chosen} on PostgreSQL" if chosen else ""))
         clients = [Writer(regions, history, seed * 100 + number) for number in range(3)]
         clients += [Reader(regions, history, seed * 100 + 50 + number) for number in range(3)]
         for client in clients:
             client.start()
         time.sleep(1)
-        faults = Faults(regions, random.Random(seed), tell)
+        faults = Faults(regions, history, random.Random(seed), tell)
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end and not history.violations:
             faults.one()
@@ -131,7 +181,8 @@ def processes(seed: int, minutes: float, binary: Path) -> bool:
     print(f"seed {seed}: {len(history.writes)} people made, {deleted} deleted; reads "
           + ", ".join(f"{count} {what}" for what, count in sorted(history.reads.items()))
           + "; promotions " + ", ".join(f"{n} {what}" for what, n in faults.promotions.items())
-          + f"; {len(history.writers)} epochs wrote")
+          + f"; {len(history.writers)} epochs wrote"
+          + (f"; {faults.database.failovers} failovers of PostgreSQL" if chosen else ""))
     for violation in history.violations[:20]:
         print(f"VIOLATION: {violation}")
     return not history.violations

@@ -152,9 +152,9 @@ class Reader(Client):
         time.sleep(0.005)
 
 
-def users(regions: Regions, region: str) -> set[str]:
-    """All users of a Region."""
+def users(regions: Regions, region: str) -> dict[str, str]:
+    """The names of all users of a Region, by their IDs."""
     operator = regions.pki / "operators" / "alice"
     with Connection(regions.address(region, "directory"), operator, regions.pki / "root.pem",
                     f"spiffe://{TRUST_DOMAIN}/region/{region}/service/directory") as connection:
-        return set(Directory(connection).users())
+        return {key: user.user_name for key, user in Directory(connection).users().items()}

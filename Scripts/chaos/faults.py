@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -10,18 +11,22 @@ from contextlib import contextmanager
 
 from Scripts.demo.cluster import ALL_REGIONS, Cli
 
-from .regions import SERVICES, Regions
+from .database_faults import DatabaseFaults
+from .history import History
+from .regions import Regions
 
 
 class Faults:
     """All faults; each is a context manager that heals at its end."""
 
-    def __init__(self, regions: Regions, chance: random.Random,
+    def __init__(self, regions: Regions, history: History, chance: random.Random,
                  tell: Callable[[str], None]) -> None:
         self.regions, self.network, self.chance = regions, regions.network, chance
         self.tell = tell
         self.cli = Cli(regions)
         self.promotions = {"planned": 0, "forced": 0, "refused": 0}
+        self.database = regions.database and DatabaseFaults(
+            regions, history, chance, tell, self.primary)
 
     def primary(self) -> str | None:
         """Whom a majority takes for the primary; None when nobody can be asked."""
@@ -39,16 +44,32 @@ class Faults:
         kinds = (self.kill_service, self.kill_region, self.freeze, self.cut_link, self.cut_one_way,
                  self.isolate, self.slow, self.full_disk, self.damaged_entry, self.damaged_entry,
                  self.damaged_pages, self.expired_certificate, self.planned, self.planned, self.forced)
-        with self.chance.choice(kinds)():
+        if self.database:
+            kinds += self.database.kinds
+        words = [word for word in os.environ.get("FAULTS", "").split(",") if word]
+        if words:
+            kinds = tuple(k for k in kinds if any(word in k.__name__ for word in words))
+        fault = self.chance.choice(kinds)
+        with fault():
+            if self.database and fault in self.database.kinds and self.chance.random() < 0.3:
+                self._another()
             time.sleep(self.chance.uniform(1.5, 5))
         time.sleep(self.chance.uniform(0.5, 2.5))
+
+    def _another(self) -> None:
+        """A second fault while the database is not well."""
+        kinds = (self.kill_service, self.kill_region, self.isolate, self.cut_one_way, self.planned,
+                 self.planned, self.forced, self.forced)
+        with self.chance.choice(kinds)():
+            time.sleep(self.chance.uniform(0.5, 3))
 
     def _region(self) -> str:
         return self.chance.choice(ALL_REGIONS)
 
     @contextmanager
     def kill_service(self) -> Iterator[None]:
-        region, service = self._region(), self.chance.choice(SERVICES)
+        region = self._region()
+        service = self.chance.choice(self.regions.services(region))
         self.tell(f"SIGKILL {service} in {region}")
         self.regions.kill(region, (service,))
         yield
@@ -64,7 +85,8 @@ class Faults:
 
     @contextmanager
     def freeze(self) -> Iterator[None]:
-        region, service = self._region(), self.chance.choice(SERVICES)
+        region = self._region()
+        service = self.chance.choice(self.regions.services(region))
         self.tell(f"SIGSTOP {service} in {region}")
         self.regions.signal(region, service, signal.SIGSTOP)
         yield
@@ -108,12 +130,14 @@ class Faults:
         self.regions.fill_disk(region)
         yield
         self.regions.fill_disk(region, is_full=False)
+        # A database server without room ends.
+        self.regions.start(region)
 
     @contextmanager
     def damaged_entry(self) -> Iterator[None]:
         """The Region must find it and get it back from another one, also as the primary."""
         region = self._region()
-        self.regions.kill(region, ("coordinator", "directory"))
+        self.regions.kill(region, (*self.regions.coordinators(region), "directory"))
         self.tell(f"damage in {region}: {self.regions.damage(region, self.chance)}")
         self.regions.start(region)
         yield
@@ -127,7 +151,9 @@ class Faults:
             self.tell("no disk is overwritten: the Regions are not equal")
             yield
             return
-        region = self.chance.choice([r for r in ALL_REGIONS if r != primary])
+        # Pages of PostgreSQL's are its own to guard.
+        region = self.chance.choice([
+            r for r in ALL_REGIONS if r != primary and not self.regions.has_database(r)])
         self.regions.kill(region, ("coordinator", "directory"))
         self.tell(f"overwritten in {region}: {self.regions.overwrite(region, self.chance)}")
         self.regions.start(region)
@@ -151,14 +177,15 @@ class Faults:
     @contextmanager
     def expired_certificate(self) -> Iterator[None]:
         region = self._region()
+        concerned = self.regions.coordinators(region)
         self.tell(f"expired certificate of the coordinator in {region}")
-        self.regions.kill(region, ("coordinator",))
+        self.regions.kill(region, concerned)
         before = self.regions.expire(region, "coordinator")
-        self.regions.start(region, ("coordinator",))
+        self.regions.start(region, concerned)
         yield
         self.regions.restore(region, "coordinator", before)
-        self.regions.kill(region, ("coordinator",))
-        self.regions.start(region, ("coordinator",))
+        self.regions.kill(region, concerned)
+        self.regions.start(region, concerned)
 
     @contextmanager
     def planned(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 
@@ -23,6 +24,8 @@ class History:
     writes: dict[str, Write] = field(default_factory=dict)
     # Who acknowledged control writes of an epoch.
     writers: dict[int, set[str]] = field(default_factory=dict)
+    # When each Region acknowledged last, by the monotonic clock.
+    last_write: dict[str, float] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -33,6 +36,7 @@ class History:
 
     def acknowledged(self, region: str, epoch: int) -> None:
         with self.lock:
+            self.last_write[region] = time.monotonic()
             regions = self.writers.setdefault(epoch, set())
             regions.add(region)
             if len(regions) > 1:
@@ -51,6 +55,14 @@ class History:
     def read(self, what: str) -> None:
         with self.lock:
             self.reads[what] = self.reads.get(what, 0) + 1
+
+    def judge_names(self, region: str, names: dict[str, str]) -> None:
+        """Nothing is done twice: each person is asked for once, under a name of its own."""
+        seen: dict[str, str] = {}
+        for user_id, name in names.items():
+            if name in seen:
+                self.violation(f"{name} is there twice in {region}: {seen[name]} and {user_id}")
+            seen[name] = user_id
 
     def judge(self, present: dict[str, set[str]], exported: set[str]) -> None:
         """The end: users by Region, and the users whose last changes were exported as unreplicated."""

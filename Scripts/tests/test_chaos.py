@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import unittest
 
+from Scripts.chaos.__main__ import region_on_postgresql
+from Scripts.chaos.balancer import FAILURES, Backend, Balancer
 from Scripts.chaos.history import History
 from Scripts.chaos.network import Network
-from Scripts.demo.cluster import ALL_REGIONS
+from Scripts.chaos.regions import parts
+from Scripts.demo.cluster import ALL_REGIONS, DemoError
 
 ONE, OTHER = ALL_REGIONS[:2]
 
@@ -45,6 +48,12 @@ class HistoryTests(unittest.TestCase):
         self.history.created("u3", OTHER, (2, 13))
         self.assertEqual(self.history.violations, [])
 
+    def test_a_person_made_twice_is_found(self) -> None:
+        self.history.judge_names(ONE, {"u1": "ann", "u2": "bob"})
+        self.assertEqual(self.history.violations, [])
+        self.history.judge_names(ONE, {"u1": "ann", "u2": "ann"})
+        self.assertIn("twice", " ".join(self.history.violations))
+
     def test_a_deletion_in_doubt_may_end_either_way(self) -> None:
         self.history.writes["u1"].in_doubt = True
         self.assertEqual(self.judge(set(), set()), "")
@@ -55,8 +64,55 @@ class NetworkTests(unittest.TestCase):
         network = Network(ALL_REGIONS, 20)
         self.assertEqual(len({network.host(region) for region in ALL_REGIONS}), 3)
         self.assertEqual(len({network.name(region) for region in ALL_REGIONS}), 3)
+        self.assertEqual(network.nodes_of(ONE), (ONE,))
         # The kernel takes names of interfaces of 15 characters at most.
         self.assertLessEqual(len(network.bridge), 15)
+
+    def test_what_cuts_a_Region_off_cuts_off_all_its_nodes(self) -> None:
+        network = Network(ALL_REGIONS, 20, {ONE: parts(ONE)})
+        network.inside = lambda *command, check=True: ""
+        self.assertEqual(len({network.host(node) for node in network.nodes}), 7)
+        network.isolate(ONE)
+        self.assertEqual(len(network.cut), 2 * 5 * 2)
+        self.assertNotIn((ONE, parts(ONE)[0]), network.cut)
+        network.isolate(ONE, is_cut=False)
+        self.assertEqual(network.cut, set())
+
+
+class EngineTests(unittest.TestCase):
+    def test_each_Region_is_on_PostgreSQL_with_some_seed_the_primary_first(self) -> None:
+        self.assertEqual(tuple(region_on_postgresql("", seed) for seed in (1, 2, 3)), ALL_REGIONS)
+
+    def test_the_engine_can_be_chosen(self) -> None:
+        self.assertIsNone(region_on_postgresql("sqlite", 1))
+        self.assertEqual(region_on_postgresql("primary", 2), ONE)
+        self.assertNotEqual(region_on_postgresql("replica", 1), ONE)
+        self.assertEqual(region_on_postgresql(OTHER, 1), OTHER)
+        with self.assertRaises(DemoError):
+            region_on_postgresql("oracle", 1)
+
+
+class BalancerTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.backends = [Backend("a", 1, []), Backend("b", 1, [])]
+        self.balancer = Balancer(self.backends)
+
+    def test_nobody_is_offered_a_connection_before_it_has_proved_healthy(self) -> None:
+        self.assertEqual(self.balancer.order(), [])
+
+    def test_the_healthy_ones_take_turns(self) -> None:
+        for backend in self.backends:
+            self.assertFalse(backend.checked(True))
+        first, second = self.balancer.order(), self.balancer.order()
+        self.assertEqual(first, second[::-1])
+
+    def test_a_backend_is_lost_after_some_failed_checks_in_a_row(self) -> None:
+        backend = self.backends[0]
+        backend.checked(True)
+        outcomes = [backend.checked(False) for _ in range(FAILURES + 1)]
+        self.assertEqual(outcomes.count(True), 1)
+        self.assertTrue(outcomes[FAILURES - 1])
+        self.assertEqual(self.balancer.order(), [])
 
 
 if __name__ == "__main__":

@@ -22,18 +22,37 @@ final class PostgreSQLServer: Sendable {
     let directory: String
     private let binaries: String
 
-    /// Starts a server of that name, for tests that stop it.
-    init(_ name: String) throws {
+    /// Starts a server of that name, for tests that stop it; as the standby of another one, which then
+    /// answers no commit that it has not got.
+    init(_ name: String, standbyOf primary: PostgreSQLServer? = nil) throws {
         guard let binaries = Self.binaries else { throw Failure(step: "find") }
         self.binaries = binaries
         directory = "/tmp/portolan-pg-\(ProcessInfo.processInfo.processIdentifier)-\(name)"
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
         if getuid() == 0 { try run("/bin/chown", ["postgres", directory], asServer: false) }
-        try run(
-            "\(binaries)/initdb",
-            ["-D", directory + "/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
+        if let primary {
+            try run(
+                "\(binaries)/pg_basebackup",
+                [
+                    "-D", directory + "/data", "-R", "-X", "stream", "-c", "fast", "-d",
+                    "host=\(primary.directory) user=postgres",
+                ])
+        } else {
+            try run(
+                "\(binaries)/initdb",
+                ["-D", directory + "/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
+        }
         try start()
+        if let primary {
+            try primary.run(sql: "ALTER SYSTEM SET synchronous_standby_names = '*'")
+            try primary.run(sql: "SELECT pg_reload_conf()")
+            while try primary.run(sql: "SELECT sync_state FROM pg_stat_replication")
+                .trimmingCharacters(in: .newlines) != "sync"
+            {
+                usleep(50_000)
+            }
+        }
         Self.running.withLock { running in
             if running.isEmpty {
                 atexit { for server in PostgreSQLServer.running.withLock({ $0 }) { server.end() } }
@@ -55,6 +74,11 @@ final class PostgreSQLServer: Sendable {
         try run(
             "\(binaries)/pg_ctl",
             ["-D", directory + "/data", "-l", directory + "/log", "-w", "-o", options, "start"])
+    }
+
+    /// A standby becomes a primary; the other server is not asked.
+    func promote() throws {
+        try run("\(binaries)/pg_ctl", ["-D", directory + "/data", "-w", "promote"])
     }
 
     /// Stops it as a power failure would: without a word to its sessions.

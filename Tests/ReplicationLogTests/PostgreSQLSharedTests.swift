@@ -161,4 +161,36 @@ struct PostgreSQLSharedTests {
         }
         #expect(engines[1 - leader].leads)
     }
+
+    @Test("a file that one coordinator keeps is the same at the other, and is kept once")
+    func files() async throws {
+        let (engines, _, _) = try await pair()
+        let parts = [Data("one\n".utf8), Data(repeating: 0xFF, count: 300_000), Data("end".utf8)]
+        for _ in 0..<2 {
+            let left = Shared(parts)
+            try await engines[0].keepFile("epoch-1-2-3.jsonl") {
+                left.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            }
+        }
+        #expect(try await engines[1].keptFiles() == ["epoch-1-2-3.jsonl"])
+        let read = Shared(Data())
+        try await engines[1].readFile("epoch-1-2-3.jsonl") { part in
+            read.withLock { $0 += part }
+        }
+        #expect(read.withLock { $0 } == parts.reduce(Data(), +))
+        let nothing = Shared(0)
+        try await engines[1].readFile("unknown") { _ in nothing.withLock { $0 += 1 } }
+        #expect(nothing.withLock { $0 } == 0)
+    }
+
+    @Test("a database of before files were kept gets what is missing")
+    func older() async throws {
+        let (engines, _, fixture) = try await pair()
+        for engine in engines { await engine.close() }
+        let server = try #require(PostgreSQLServer.shared)
+        try server.run(sql: "DROP TABLE \(fixture.schema).files")
+        let again = try fixture.openPostgreSQL()
+        #expect(try await again.keptFiles().isEmpty)
+        await again.close()
+    }
 }

@@ -21,9 +21,7 @@ final class DataKeyBook: Sendable {
 
     private let held = Mutex(Held())
 
-    init(_ engine: any LogEngine) async throws { try await reload(engine) }
-
-    /// Reads the log again after a fork has been taken back.
+    /// Reads the log at the start, and again after a fork has been taken back.
     func reload(_ engine: any LogEngine) async throws {
         held.withLock { $0.keys.removeAll() }
         for stream in engine.state.streams.keys {

@@ -14,9 +14,9 @@ final class InstanceBook: Sendable {
 
     private let held: Mutex<Held>
 
-    init(_ engine: any LogEngine) async throws {
+    /// Holds nothing before `reload`; what is committed meanwhile is not lost.
+    init(_ engine: any LogEngine) {
         held = Mutex(Held(logID: engine.state.identity?.logID, sinceCut: []))
-        try await reload(engine)
     }
 
     var state: InstanceState { held.withLock { $0.state } }
@@ -24,7 +24,7 @@ final class InstanceBook: Sendable {
     /// Whether a fork has been taken back and the log must be read again.
     var isBehind: Bool { held.withLock { $0.sinceCut != nil } }
 
-    /// Reads the log again after a fork has been taken back.
+    /// Reads the log at the start, and again after a fork has been taken back.
     func reload(_ engine: any LogEngine) async throws {
         let entries = try await engine.snapshot(
             stream: .control, domain: DomainOwners.instance, keyPrefix: "")

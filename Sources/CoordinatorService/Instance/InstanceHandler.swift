@@ -149,7 +149,7 @@ struct InstanceHandler: CoordinatorInstanceAdministrationHandler {
     func listUnreplicated(
         _ request: CoordinatorListUnreplicatedRequest, context: ServerContext
     ) async throws -> CoordinatorListUnreplicatedResponse {
-        let exports = try coordinator.unreplicatedExports()
+        let exports = try await coordinator.unreplicatedExports()
         return .with { $0.exports = exports }
     }
 

@@ -37,16 +37,19 @@ final class Coordinator: Sendable {
         self.now = now
         trail = TrailWriter(
             engine: engine, region: settings.region, accountID: settings.accountID, now: now)
-        instanceBook = try await InstanceBook(engine)
-        dataKeys = try await DataKeyBook(engine)
+        instanceBook = InstanceBook(engine)
+        dataKeys = DataKeyBook()
         acknowledgements = AcknowledgementBook(
-            try await engine.acknowledged(), at: now())
+            try await engine.acknowledged(), isShared: engine.isShared, at: now())
         let (hub, instanceBook, dataKeys) = (hub, instanceBook, dataKeys)
         engine.setCommitObserver { entries, state in
             instanceBook.apply(entries, state)
             dataKeys.apply(entries, state)
             hub.publish(entries, state)
         }
+        // Only now: another coordinator of the Region may write at any time.
+        try await dataKeys.reload(engine)
+        try await instanceBook.reload(engine)
         // Others may know of a later primary: asked before anything is written.
         if engine.state.identity?.isPrimary ?? false, instanceBook.state.regions.count > 1 {
             writeHold.hold(.start)

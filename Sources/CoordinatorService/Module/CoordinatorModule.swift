@@ -43,14 +43,22 @@ package struct CoordinatorModule: ServiceModule {
     /// Records straight into this Region's trail, for a process that runs the coordinator itself.
     package var trailRecorder: any TrailRecorder { LocalTrailRecorder(coordinator: coordinator) }
 
-    /// A coordinator without an instance is ready: it waits to be given one.
-    package var readiness: Readiness { .ready }
+    /// A coordinator without an instance is ready: it waits to be given one. One that does not reach
+    /// its log shows no news and takes no writes: another one of the Region has to be asked.
+    package var readiness: Readiness {
+        coordinator.engine.silence < coordinator.settings.timings.storageSilenceMax
+            ? .ready : .notReady("the log's database does not answer")
+    }
 
     package var figures: [ServiceFigure] { coordinator.figures }
 
     package func run() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await BookKeeping(coordinator: coordinator).run() }
+            group.addTask { try await ReignWatch(coordinator: coordinator).begin() }
+            if coordinator.engine.isShared {
+                group.addTask { try await SharedAcknowledgements(coordinator: coordinator).run() }
+            }
             group.addTask { try await lead() }
         }
     }

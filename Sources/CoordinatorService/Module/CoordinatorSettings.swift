@@ -69,6 +69,10 @@ package struct CoordinatorTimings: Sendable {
     package var peerSilenceMax = Duration.seconds(10)
     package var backOffMin = Duration.milliseconds(100)
     package var backOffMax = Duration.seconds(5)
+    /// Between two exchanges of acknowledgements with the Region's other coordinators.
+    package var sharing = Duration.seconds(1)
+    /// A coordinator whose database has not answered for so long is not ready.
+    package var storageSilenceMax = Duration.seconds(5)
     /// Between two looks at compaction and at acknowledgements to keep.
     package var maintenance = Duration.seconds(10)
     /// Between two comparisons of this Region's copies with their writers'.

@@ -39,6 +39,9 @@ struct ForkRepair {
         let export = try await ForkExport(
             coordinator: coordinator, identity: identity, fork: fork
         ).run()
+        if let export {
+            for path in [export.path, export.reportPath] { try await coordinator.keep(path) }
+        }
         var details: [String: any Sendable] = [
             "forkedAfter": String(fork), "epoch": String(identity.epoch),
             "primaryRegion": identity.primaryRegion,

@@ -10,6 +10,13 @@ import SwiftProtobuf
 struct ReignWatch {
     let coordinator: Coordinator
 
+    /// The first round, in every coordinator of the Region: also one that does not lead takes writes.
+    func begin() async throws {
+        await round()
+        try Task.checkCancellation()
+        coordinator.writeHold.release(.start)
+    }
+
     func run() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await exchange() }
@@ -25,9 +32,7 @@ struct ReignWatch {
             if epoch != known || .now >= next {
                 known = epoch
                 next = .now + coordinator.settings.timings.reignExchange
-                await round()
-                try Task.checkCancellation()
-                coordinator.writeHold.release(.start)
+                try await begin()
             }
             try await Task.sleep(
                 for: min(.milliseconds(50), coordinator.settings.timings.reignExchange))

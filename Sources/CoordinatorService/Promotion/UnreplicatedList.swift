@@ -4,8 +4,10 @@ import ReplicationLog
 import SwiftProtobuf
 
 extension Coordinator {
-    /// The exports that lie in the data directory, oldest first.
-    func unreplicatedExports() throws -> [CoordinatorListUnreplicatedResponse.Export] {
+    /// The exports that lie in the data directory, oldest first; those of the Region's other coordinators
+    /// are fetched before.
+    func unreplicatedExports() async throws -> [CoordinatorListUnreplicatedResponse.Export] {
+        try await fetchKeptExports()
         let directory = ForkExport.directory(settings)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.filter { $0.hasSuffix(".jsonl") }.sorted().prefix(100).compactMap { name in

@@ -121,7 +121,8 @@ struct RegionWorkflow {
             try checkNotCancelled(region)
             let info = coordinator.acknowledgements.info(region)
             let isCopied = target.allSatisfy { (info?.applied[$0] ?? 0) >= $1 }
-            if isCopied, info?.isConnected ?? false, info?.hasSpoken ?? false { return }
+            let isConnected = info?.isConnected(at: coordinator.now()) ?? false
+            if isCopied, isConnected, info?.hasSpoken ?? false { return }
             let applied = info?.applied.values.reduce(0, +) ?? 0
             if applied != seen {
                 seen = applied

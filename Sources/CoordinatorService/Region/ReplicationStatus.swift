@@ -48,6 +48,9 @@ extension Coordinator {
         }
         let subscription = subscriptions.info(other)
         let peer = peers.info(other)
+        let isSubscribed = info?.isConnected(at: now()) ?? false
+        // Another coordinator of this Region copies from there.
+        let copiesElsewhere = subscription == nil && !engine.leads
         return .with {
             $0.region = other
             $0.clockSkewUs = peer?.skew ?? 0
@@ -62,7 +65,8 @@ extension Coordinator {
                     $0.lagUs = info?.lags[stream] ?? -1
                 }
             }
-            $0.connected = (info?.isConnected ?? false) && (subscription?.isConnected ?? false)
+            $0.connected =
+                isSubscribed && (subscription?.isConnected ?? copiesElsewhere)
             $0.applied = written.map { stream in
                 .with {
                     $0.stream = stream.text
@@ -78,7 +82,7 @@ extension Coordinator {
             $0.lastSeenUs = max(info?.lastSeenMicroseconds ?? 0, subscription?.lastSeen ?? 0)
             if let problem = subscription?.problem {
                 $0.problem = problem
-            } else if !(info?.isConnected ?? false) {
+            } else if !isSubscribed {
                 $0.problem = "\(other) is not subscribed to this Region"
             }
         }

@@ -13,26 +13,13 @@ struct Maintenance {
         while true {
             try await Task.sleep(for: coordinator.settings.timings.maintenance)
             do {
-                try await saveAcknowledgements()
+                try await coordinator.saveAcknowledgements()
                 try await compact(
                     behind: recent.note(coordinator.engine.state, at: .now))
             } catch let error as LogError {
                 coordinator.logger.warning(
                     "upkeep of the log failed", metadata: ["error": "\(error)"])
             }
-        }
-    }
-
-    private func saveAcknowledgements() async throws {
-        for (region, applied) in coordinator.acknowledgements.takeUnsaved() {
-            let positions = applied.map { stream, sequence in
-                LogPosition.with {
-                    $0.stream = stream.text
-                    $0.sequence = sequence
-                }
-            }
-            try await coordinator.engine.acknowledge(
-                region: region, positions: positions, at: coordinator.now())
         }
     }
 
@@ -53,7 +40,7 @@ struct Maintenance {
     }
 
     private func slowest(_ stream: StreamName, seenSince horizon: Int64) -> UInt64 {
-        coordinator.acknowledgements.forCompaction.compactable(
+        coordinator.acknowledgements.forCompaction(at: coordinator.now()).compactable(
             stream, members: coordinator.instance.regions.keys, seenSince: horizon,
             coordinator.engine.state)
     }

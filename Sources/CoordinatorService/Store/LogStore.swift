@@ -32,6 +32,9 @@ package struct LogStore: Sendable {
         LogStore(region: region, storage: storage, directory: directory)
     }
 
+    /// A coordinator may be started before its database.
+    private static let openMax = Duration.seconds(30)
+
     var path: String { directory + "/log.sqlite" }
 
     /// Opens the log, making it when there is none. Read-only it has to be there, and a coordinator
@@ -48,7 +51,9 @@ package struct LogStore: Sendable {
                 attributes: [.posixPermissions: 0o700])
             return try SQLiteLogEngine(path: path, region: region)
         case .postgreSQL(let server):
-            return try PostgreSQLLogEngine(PostgreSQLSettings(server), region: region)
+            var settings = PostgreSQLSettings(server)
+            if !isReadOnly { settings.openMax = Self.openMax }
+            return try PostgreSQLLogEngine(settings, region: region)
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Contracts
+package import Foundation
 
 /// Keeps one Region's log, its trail and what goes with them on durable storage.
 ///
@@ -14,6 +15,12 @@ package protocol LogEngine: Sendable {
     /// compaction): of several over one database one does. A hint that spares work; nothing is wrong
     /// if two believe it for a moment.
     var leads: Bool { get }
+
+    /// Whether other processes may work on the same log.
+    var isShared: Bool { get }
+
+    /// How long storage elsewhere has not answered; zero where it is on this machine.
+    var silence: Duration { get }
 
     /// Called in the order of commits, after each commit that changed the log (not the trail alone)
     /// and before its writers are answered; entries may be none when only a position moved. Must not block. Set once, before the first write.
@@ -124,12 +131,37 @@ package protocol LogEngine: Sendable {
         _ take: @escaping @Sendable (BackupPart) throws -> Void
     ) async throws
 
+    /// Keeps a file that a process has made of the log where all processes that share the log find it, in
+    /// parts until `next` gives none. Durable when it returns; once more is no harm. Where nobody
+    /// shares the log, nothing.
+    func keepFile(_ name: String, _ next: @escaping @Sendable () throws -> Data?) async throws
+
+    /// Names of the files kept.
+    func keptFiles() async throws -> [String]
+
+    /// Gives back a kept file in parts.
+    func readFile(_ name: String, _ take: @escaping @Sendable (Data) throws -> Void) async throws
+
     /// Waits for what is being written and closes the storage; later calls throw `closed`.
     func close() async
 }
 
 extension LogEngine {
     package var leads: Bool { true }
+
+    package var isShared: Bool { false }
+
+    package var silence: Duration { .zero }
+
+    package func keepFile(
+        _ name: String, _ next: @escaping @Sendable () throws -> Data?
+    ) async throws {}
+
+    package func keptFiles() async throws -> [String] { [] }
+
+    package func readFile(
+        _ name: String, _ take: @escaping @Sendable (Data) throws -> Void
+    ) async throws {}
 
     package func apply(_ batches: [ValidatedBatch]) async throws -> [LogPosition] {
         var positions: [LogPosition] = []

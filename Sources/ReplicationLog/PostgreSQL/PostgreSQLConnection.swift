@@ -6,7 +6,8 @@ import Foundation
 // Used by one thread at a time: the writer's queue, one reader's queue or the listener's.
 final class PostgreSQLConnection: @unchecked Sendable {
     private let handle: OpaquePointer
-    private let statementMax: Duration
+    /// The server's answer to what one flush sends.
+    private let answerMax: Duration
     private var prepared: Set<String> = []
     private var queued: [Command] = []
     private(set) var isBroken = false
@@ -16,11 +17,12 @@ final class PostgreSQLConnection: @unchecked Sendable {
         case statement
     }
 
-    /// Connects and prepares the session.
+    /// Connects and prepares the session. Without `answerMax` a statement may take as long as the server
+    /// lets it.
     ///
     /// Throws: `connectionLost`; `server` with the code that refused.
-    init(_ settings: PostgreSQLSettings) throws(PostgreSQLError) {
-        statementMax = settings.statementMax + .seconds(2)
+    init(_ settings: PostgreSQLSettings, answerMax: Duration? = nil) throws(PostgreSQLError) {
+        self.answerMax = answerMax ?? settings.statementMax + .seconds(2)
         guard let handle = Self.connect(settings.connectionParameters) else {
             throw .connectionLost
         }
@@ -40,6 +42,9 @@ final class PostgreSQLConnection: @unchecked Sendable {
     }
 
     deinit { PQfinish(handle) }
+
+    /// Which of the hosts it is: as the settings name it.
+    var host: String { PQhost(handle).map { String(cString: $0) } ?? "" }
 
     private static func connect(_ parameters: [(String, String)]) -> OpaquePointer? {
         let keys = parameters.map { strdup($0.0) }
@@ -115,9 +120,9 @@ final class PostgreSQLConnection: @unchecked Sendable {
     /// Sends what is queued and waits for the answers, one for each statement.
     ///
     /// Throws: the first statement's error that failed; those after it have not been run.
-    func flush() throws(PostgreSQLError) -> [PostgreSQLRows] {
+    func flush(within time: Duration? = nil) throws(PostgreSQLError) -> [PostgreSQLRows] {
         guard PQpipelineSync(handle) == 1 else { throw broken() }
-        let deadline = ContinuousClock.now.advanced(by: statementMax)
+        let deadline = ContinuousClock.now.advanced(by: time ?? answerMax)
         let commands = queued
         queued.removeAll(keepingCapacity: true)
         var rows: [PostgreSQLRows] = []

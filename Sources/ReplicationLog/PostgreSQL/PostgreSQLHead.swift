@@ -21,3 +21,25 @@ struct PostgreSQLHead: Sendable {
         counter = rows.isNull(0, 6) ? 0 : try rows.integer(0, 6)
     }
 }
+
+/// A moment of the log: how many transactions it had seen, and which one was the last.
+struct PostgreSQLRevision: Sendable, Equatable {
+    var number: Int64
+    /// Tells a history from another one of the same length.
+    var mark: Data
+
+    init(_ head: PostgreSQLHead) {
+        number = head.revision
+        mark = head.mark
+    }
+
+    init(_ number: Int64, _ mark: Data) {
+        self.number = number
+        self.mark = mark
+    }
+
+    /// Whether a database that is here can have been there before.
+    func continues(_ earlier: PostgreSQLRevision) -> Bool {
+        number > earlier.number || self == earlier
+    }
+}

@@ -33,8 +33,8 @@ package final class PostgreSQLLogEngine: TransactionalLogEngine {
             throw LogError.postgreSQL(error)
         }
         self.region = region
-        readers = PostgreSQLReaders(settings)
-        listener = PostgreSQLListener(settings, ownName: writer.engine)
+        readers = PostgreSQLReaders(writer.servers, writer.published)
+        listener = PostgreSQLListener(writer.servers)
         listener.start { [weak self] in self?.refresh() }
     }
 
@@ -43,6 +43,10 @@ package final class PostgreSQLLogEngine: TransactionalLogEngine {
     package var state: LogState { writer.published.state }
 
     package var leads: Bool { listener.leads }
+
+    package var isShared: Bool { true }
+
+    package var silence: Duration { listener.silence }
 
     package func setCommitObserver(
         _ observer: @escaping @Sendable ([LogEntry], LogState) -> Void

@@ -10,16 +10,23 @@ final class PostgreSQLReaders: Sendable {
 
     // Touched on its own queue only; `waiting` is locked.
     private final class Lane: @unchecked Sendable {
+        let name: String
         let queue = DispatchQueue(label: "log.postgresql.reader")
         let waiting = Mutex(0)
         var connection: PostgreSQLConnection?
+
+        init(_ name: String) { self.name = name }
     }
 
-    private let settings: PostgreSQLSettings
-    private let lanes = (0..<lanesMax).map { _ in Lane() }
+    private let servers: PostgreSQLServers
+    private let published: PostgreSQLPublished
+    private let lanes = (0..<lanesMax).map { Lane("reader-\($0)") }
     private let isClosed = Mutex(false)
 
-    init(_ settings: PostgreSQLSettings) { self.settings = settings }
+    init(_ servers: PostgreSQLServers, _ published: PostgreSQLPublished) {
+        self.servers = servers
+        self.published = published
+    }
 
     func close() {
         isClosed.withLock { $0 = true }
@@ -50,7 +57,26 @@ final class PostgreSQLReaders: Sendable {
                 continuation.resume(
                     with: Result {
                         do {
-                            return try self.runOnce(body, Lane())
+                            return try self.runOnce(body, Lane("export"))
+                        } catch {
+                            throw LogError.postgreSQL(error)
+                        }
+                    })
+            }
+        }
+    }
+
+    /// Runs `body` on a session of its own, in no transaction.
+    func aside<R: Sendable>(
+        _ body: @escaping @Sendable (PostgreSQLConnection) throws -> R
+    ) async throws -> R {
+        guard !isClosed.withLock({ $0 }) else { throw LogError(.closed, "The log is closed.") }
+        return try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue(label: "log.postgresql.aside").async {
+                continuation.resume(
+                    with: Result {
+                        do {
+                            return try body(try self.servers.session("aside"))
                         } catch {
                             throw LogError.postgreSQL(error)
                         }
@@ -76,7 +102,9 @@ final class PostgreSQLReaders: Sendable {
         for attempt in 1...4 {
             do {
                 return try runOnce(body, lane)
-            } catch let error as PostgreSQLError where error.endsSession && attempt < 4 {
+            } catch let error as PostgreSQLError
+                where (error.endsSession || error == .wentBack) && attempt < 4
+            {
                 usleep(UInt32(50_000 * attempt))
             } catch let error as PostgreSQLError
                 where error.isSerializationFailure && attempt < 4
@@ -91,11 +119,13 @@ final class PostgreSQLReaders: Sendable {
     private func runOnce<R>(
         _ body: (PostgreSQLConnection) throws -> R, _ lane: Lane
     ) throws -> R {
-        if lane.connection?.isBroken ?? true { lane.connection = nil }
-        let connection = try lane.connection ?? PostgreSQLConnection(settings)
+        if let held = lane.connection, held.isBroken || !servers.isCurrent(held) {
+            lane.connection = nil
+        }
+        let connection = try lane.connection ?? servers.session(lane.name)
         lane.connection = connection
         do {
-            try connection.queue(.beginSnapshot)
+            try checkPresent(connection, lane)
             let result = try body(connection)
             try connection.queue(.commit)
             _ = try connection.flush()
@@ -103,6 +133,26 @@ final class PostgreSQLReaders: Sendable {
         } catch {
             try? connection.rollBack()
             throw error
+        }
+    }
+
+    /// Begins the snapshot, which holds at least what this process has shown: a server that was primary
+    /// once, and has come back, does not.
+    ///
+    /// Throws: `wentBack`, and the session is given up.
+    private func checkPresent(
+        _ connection: PostgreSQLConnection, _ lane: Lane
+    ) throws(PostgreSQLError) {
+        let shown = published.revision
+        try connection.queue(.beginSnapshot)
+        try connection.queue(.readHead, [.bytes(Data())])
+        let answers = try connection.flush()
+        guard answers.count == 2 else { throw .unexpectedAnswer }
+        let head = try PostgreSQLHead(answers[1])
+        guard PostgreSQLRevision(head).continues(shown) else {
+            lane.connection = nil
+            servers.distrust(connection)
+            throw .wentBack
         }
     }
 }

@@ -35,6 +35,8 @@ enum PostgreSQLSchema {
                     """), [.text(schema)])
         let found = try connection.flush()
         if try found[0].integer(0, 0) == 0 { try make(connection, schema: schema) }
+        try connection.queue(PostgreSQLStatement(once: files))
+        _ = try connection.flush()
         try connection.queue(
             PostgreSQLStatement(once: "SELECT schema_version FROM head WHERE id = 1"))
         let rows = try connection.flush()[0]
@@ -64,6 +66,13 @@ enum PostgreSQLSchema {
         try connection.queue(.commit)
         _ = try connection.flush()
     }
+
+    /// Came later: made in an older database when that is opened.
+    private static let files = """
+        CREATE TABLE IF NOT EXISTS files (
+            name bytea NOT NULL, part bigint NOT NULL, data bytea NOT NULL,
+            PRIMARY KEY (name, part))
+        """
 
     private static let tables = [
         """

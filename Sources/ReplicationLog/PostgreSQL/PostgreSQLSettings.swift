@@ -15,6 +15,10 @@ package struct PostgreSQLSettings: Sendable {
     package var schema: String
     /// Connecting to one host.
     package var connectMax = Duration.seconds(3)
+    /// Waiting at the start for servers that cannot be reached yet.
+    package var openMax = Duration.zero
+    /// Making one small write durable, before a session is used.
+    package var confirmMax = Duration.seconds(3)
     /// One statement, or the wait for another coordinator's transaction.
     package var statementMax = Duration.seconds(10)
     /// One write with all its retries, a change of servers included.

@@ -22,6 +22,8 @@ struct PostgreSQLStatement {
 extension PostgreSQLStatement {
     static let setting = Self(once: "SELECT set_config($1, $2, false)")
     static let begin = Self(once: "BEGIN ISOLATION LEVEL SERIALIZABLE")
+    /// For what touches no row of others.
+    static let beginPlain = Self(once: "BEGIN ISOLATION LEVEL READ COMMITTED")
     static let beginSnapshot = Self(once: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     static let commit = Self(once: "COMMIT")
     static let rollBack = Self(once: "ROLLBACK")
@@ -49,6 +51,13 @@ extension PostgreSQLStatement {
         """
         INSERT INTO writers (engine, counter, seen_at) VALUES ($1, $2, now())
         ON CONFLICT (engine) DO UPDATE SET counter = excluded.counter, seen_at = excluded.seen_at
+        """)
+    /// A write that changes nothing of the log: once it is durable, so is all that came before it.
+    static let confirm = Self(
+        "confirm",
+        """
+        INSERT INTO writers (engine, counter, seen_at) VALUES ($1, 0, now())
+        ON CONFLICT (engine) DO UPDATE SET seen_at = excluded.seen_at
         """)
     /// One row when the lease is this engine's now.
     static let lease = Self(

@@ -3,48 +3,23 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// What a PostgreSQL engine shows to the rest of the process.
-final class PostgreSQLPublished: Sendable {
-    private let current: Mutex<LogState>
-    private let observer = CommitObserver()
-
-    init(_ state: LogState) { current = Mutex(state) }
-
-    var state: LogState { current.withLock { $0 } }
-
-    func setObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void) {
-        self.observer.set(observer)
-    }
-
-    /// Makes a state the present one, then tells the observer.
-    func publish(_ state: LogState, _ entries: [LogEntry]) {
-        current.withLock { $0 = state }
-        tell(entries, state)
-    }
-
-    func tell(_ entries: [LogEntry], _ state: LogState) {
-        observer.tell(entries, state)
-    }
-}
-
 /// The one session that writes, and what it knows of the database. Other coordinators write too:
 /// each transaction begins by locking the head row and taking in what they have committed.
 // Touched on its own serial queue only, but for `init`.
 final class PostgreSQLWriter: @unchecked Sendable {
     private let settings: PostgreSQLSettings
     private let region: String
-    /// Names this engine among the writers.
-    let engine: Data
+    let servers: PostgreSQLServers
     let published: PostgreSQLPublished
     private var connection: PostgreSQLConnection?
     private var state: LogState
     private var chain: TrailChain
-    private var revision: Int64
-    /// Which transaction made the revision: tells a history from another one of the same length.
-    private var mark: Data
+    private var revision: PostgreSQLRevision
     private var memory: RequestMemory
     /// Transactions of this engine known to be durable.
     private var counter: Int64 = 0
+    /// Commits that were tried: no two have the same mark.
+    private var attempts: Int64 = 0
     /// A transaction whose commit was sent and never answered.
     private var uncertain: Uncertain?
     /// After a failure to connect, until when no other attempt is made.
@@ -59,11 +34,10 @@ final class PostgreSQLWriter: @unchecked Sendable {
     init(_ settings: PostgreSQLSettings, region: String) throws {
         self.settings = settings
         self.region = region
-        engine = Data(UUID().uuidString.utf8)
-        let connection = try PostgreSQLConnection(settings)
-        try PostgreSQLSchema.prepare(connection, schema: settings.schema)
+        servers = PostgreSQLServers(settings)
+        let connection = try Self.open(servers)
         try connection.queue(.beginSnapshot)
-        try connection.queue(.readHead, [.bytes(engine)])
+        try connection.queue(.readHead, [.bytes(servers.engine)])
         let head = try PostgreSQLHead(connection.flush()[1])
         let reader = PostgreSQLStateReader(connection: connection, region: region)
         state = try reader.state()
@@ -73,11 +47,40 @@ final class PostgreSQLWriter: @unchecked Sendable {
         // Rows of engines long gone; who is in the way of that does it another time.
         try connection.queue(.forgetWriters)
         _ = try? connection.flush()
-        (revision, mark) = (head.revision, head.mark)
+        revision = PostgreSQLRevision(head)
         chain = head.chain
-        published = PostgreSQLPublished(state)
+        published = PostgreSQLPublished(state, revision)
         self.connection = connection
     }
+
+    /// The first session, which makes the tables when there are none.
+    private static func open(_ servers: PostgreSQLServers) throws -> PostgreSQLConnection {
+        let (began, settings) = (ContinuousClock.now, servers.settings)
+        var attempt = 1
+        while true {
+            do {
+                return try servers.session(Self.role) {
+                    try PostgreSQLSchema.prepare($0, schema: settings.schema)
+                }
+            } catch let error as PostgreSQLError where error.endsSession {
+                // It may be starting as well; wrong names and passwords show themselves sooner.
+                let isRefused = if case .refused = error { true } else { false }
+                let patience = isRefused ? settings.openMax / 6 : settings.openMax
+                guard attempt < settings.hosts.count || began.duration(to: .now) < patience else {
+                    throw error
+                }
+                attempt += 1
+                usleep(200_000)
+            }
+        }
+    }
+
+    private static let role = "writer"
+
+    /// For the lock, and for appends: leaves time for another server.
+    private var answerMax: Duration { settings.writeMax * 3 / 4 }
+
+    private var engine: Data { servers.engine }
 
     // MARK: - Groups
 
@@ -107,7 +110,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
             usleep(microseconds)
             return true
         }
-        guard error.endsSession else { return false }
+        let isElsewhere = servers.isLocal(error) && settings.hosts.count > 1
+        guard error.endsSession || isElsewhere else { return false }
         usleep(UInt32(50_000 * min(attempt, 10)))
         return true
     }
@@ -135,23 +139,34 @@ final class PostgreSQLWriter: @unchecked Sendable {
             return try transact(group, on: connection)
         } catch {
             try? connection.rollBack()
+            leave(connection, after: error)
             throw error
         }
+    }
+
+    /// Looks for another server after one that does not answer, or has lost what had been seen in it.
+    /// What it was asked to commit may still happen there, for nobody.
+    private func leave(_ connection: PostgreSQLConnection, after error: any Error) {
+        guard servers.isLocal(error) else { return }
+        servers.distrust(connection)
+        self.connection = nil
     }
 
     private func transact(
         _ group: [WriteOperation], on connection: PostgreSQLConnection
     ) throws -> [@Sendable () -> Void] {
         let (head, prefetched) = try lock(connection, group)
-        try takeIn(head, connection)
-        if let uncertain {
+        if let uncertain, head.counter >= uncertain.counter {
+            try connection.rollBack()
+            // It is in this server; before anybody is told, it is where an answered commit would be.
+            try servers.confirm(connection, Self.role)
+            try refresh()
             self.uncertain = nil
-            if head.counter >= uncertain.counter {
-                counter = head.counter
-                try connection.rollBack()
-                return uncertain.completions
-            }
+            counter = head.counter
+            return uncertain.completions
         }
+        uncertain = nil
+        try takeIn(head, connection)
         counter = head.counter
         let tables = PostgreSQLTables(
             connection, region: region, nextStream: head.nextStream, nextDomain: head.nextDomain)
@@ -169,7 +184,9 @@ final class PostgreSQLWriter: @unchecked Sendable {
         }
         try transaction.finish()
         try tables.send()
-        try commit(transaction, tables, head, completions, on: connection)
+        // Dropping or compacting a large log may take longer.
+        let time = group.allSatisfy { $0.keys != nil } ? answerMax : nil
+        try commit(transaction, tables, head, completions, on: connection, within: time)
         return completions
     }
 
@@ -190,23 +207,27 @@ final class PostgreSQLWriter: @unchecked Sendable {
                 .newest,
                 [.integer(hint.domain), .byteStrings(hint.keys.map { Data($0.utf8) })])
         }
-        let rows = try connection.flush()
+        let rows = try connection.flush(within: answerMax)
         guard rows.count == hints.count + 2 else { throw PostgreSQLError.unexpectedAnswer }
         return (try PostgreSQLHead(rows[1]), zip(hints, rows[2...]).map { ($0, $1) })
     }
 
     private func commit(
         _ transaction: LogTransaction, _ tables: PostgreSQLTables, _ head: PostgreSQLHead,
-        _ completions: [@Sendable () -> Void], on connection: PostgreSQLConnection
+        _ completions: [@Sendable () -> Void], on connection: PostgreSQLConnection,
+        within time: Duration?
     ) throws {
         let chain = transaction.chain
-        let mark = engine + Data("/\(counter + 1)".utf8)
+        // What was sent to a server that is lost may have become something else there.
+        attempts += 1
+        let next = PostgreSQLRevision(
+            head.revision + 1, engine + Data("/\(counter + 1)/\(attempts)".utf8))
         try connection.queue(
             .updateHead,
             [
-                .integer(head.revision + 1), .integer(tables.nextStream),
+                .integer(next.number), .integer(tables.nextStream),
                 .integer(tables.nextDomain), .integer(Int64(chain.sequence)),
-                .bytes(chain.hash), .bytes(mark),
+                .bytes(chain.hash), .bytes(next.mark),
             ])
         try connection.queue(.countWrite, [.bytes(engine), .integer(counter + 1)])
         if transaction.changesLog {
@@ -215,7 +236,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
         }
         try connection.queue(.commit)
         do {
-            _ = try connection.flush()
+            _ = try connection.flush(within: time)
         } catch {
             if error.endsSession || connection.isBroken {
                 uncertain = Uncertain(counter: counter + 1, completions: completions)
@@ -223,7 +244,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
             throw error
         }
         counter += 1
-        (revision, self.mark) = (head.revision + 1, mark)
+        revision = next
+        published.note(revision)
         self.chain = chain
         state = transaction.state
         memory.take(transaction)
@@ -238,22 +260,29 @@ final class PostgreSQLWriter: @unchecked Sendable {
     func refresh() throws {
         let connection = try connected()
         do {
+            let seen = servers.seen
             try connection.queue(.beginSnapshot)
             try connection.queue(.readHead, [.bytes(engine)])
             let head = try PostgreSQLHead(connection.flush()[1])
+            // Where nothing is written, a session at a former primary would notice nothing.
+            guard seen.map({ PostgreSQLRevision(head).continues($0) }) ?? true else {
+                throw PostgreSQLError.wentBack
+            }
             try takeIn(head, connection)
             try connection.queue(.commit)
             _ = try connection.flush()
         } catch {
             try? connection.rollBack()
+            leave(connection, after: error)
             throw error
         }
     }
 
     /// Takes in what the transaction's snapshot holds and tells the observer of it in order.
     private func takeIn(_ head: PostgreSQLHead, _ connection: PostgreSQLConnection) throws {
-        guard head.revision != revision || head.mark != mark else { return }
-        guard head.revision > revision else { throw PostgreSQLError.wentBack }
+        let found = PostgreSQLRevision(head)
+        guard found != revision else { return }
+        guard found.continues(revision) else { throw PostgreSQLError.wentBack }
         let reader = PostgreSQLStateReader(connection: connection, region: region)
         let fresh = try reader.state()
         var shown = state
@@ -269,7 +298,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
         }
         state = fresh
         chain = head.chain
-        (revision, mark) = (head.revision, head.mark)
+        revision = found
+        published.note(revision)
         published.publish(fresh, [])
     }
 
@@ -305,11 +335,11 @@ final class PostgreSQLWriter: @unchecked Sendable {
     // MARK: - The session
 
     private func connected() throws -> PostgreSQLConnection {
-        if let connection, !connection.isBroken { return connection }
+        if let connection, !connection.isBroken, servers.isCurrent(connection) { return connection }
         connection = nil
         guard .now >= pauseUntil else { throw PostgreSQLError.connectionLost }
         do {
-            let made = try PostgreSQLConnection(settings)
+            let made = try servers.session(Self.role)
             connection = made
             return made
         } catch {

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import NIOCore
 import RPC
+import ReplicationLog
 import ServiceKit
 import Synchronization
 
@@ -51,7 +52,8 @@ final class World: Sendable {
 
     func remove() { try? FileManager.default.removeItem(at: directory) }
 
-    func start(_ region: String) async throws {
+    /// - Parameter follows: another coordinator of the Region leads.
+    func start(_ region: String, follows: Bool = false) async throws {
         var settings = CoordinatorSettings(
             region: region, accountID: FakeKeys.account,
             dataDirectory: directory.appending(path: region).path,
@@ -77,8 +79,9 @@ final class World: Sendable {
         settings.timings.reignExchange = .milliseconds(100)
         settings.timings.reignAnswerMax = .milliseconds(500)
         adjust(&settings)
+        let engine = try LogStore(settings).open()
         let module = try await CoordinatorModule(
-            settings: settings,
+            settings: settings, engine: follows ? FollowingEngine(base: engine) : engine,
             channels: ClosureChannels { [weak self] service, target in
                 RoutedChannel(world: self, service: service, target: target, caller: region)
             }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
