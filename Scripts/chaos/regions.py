@@ -106,6 +106,8 @@ class Regions(Damage, Cluster):
                 "pki": {"directory": str(self.pki)},
                 "listen": {s: self.address(region, s) for s in PORTS},
                 "portalURL": self.portal(region), "peers": peers,
+                # Few, so that services start from snapshots that were taken under load.
+                "snapshotEntries": 300,
                 "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
             }
             self._write(self.config_file(region), config)
