@@ -103,10 +103,27 @@ def settle(regions: Regions, history: History) -> None:
                     history.violation(f"{region} cannot be read at the end: {problem}")
                     return
                 time.sleep(0.5)
+    follow(regions, history, present)
     history.judge(present, exported)
     if history.violations:
         explain(regions, present)
     print(f"{len(exported)} users were in exports of former primaries", flush=True)
+
+
+def follow(regions: Regions, history: History, present: dict[str, set[str]],
+           seconds: float = 20) -> None:
+    """Coordinators that agree are not services that have read everything: those get a while."""
+    began = time.monotonic()
+    while len(set(map(frozenset, present.values()))) > 1 and time.monotonic() - began < seconds:
+        time.sleep(0.5)
+        for region in present:
+            with contextlib.suppress(OSError, rpc.RPCError):
+                names = users(regions, region)
+                history.judge_names(region, names)
+                present[region] = set(names)
+    took = time.monotonic() - began
+    if took > 0.5:
+        print(f"the directories were looked at again for {took:.1f} s", flush=True)
 
 
 def explain(regions: Regions, present: dict[str, set[str]]) -> None:
