@@ -67,9 +67,18 @@ struct ReplicationRulesTests {
     @Test("a laggard waits while the Region is busy writing, and not otherwise")
     func pace() {
         let step = Duration.milliseconds(20)
-        #expect(LaggardPace.pause(after: step, commits: 0) == .zero)
-        #expect(LaggardPace.pause(after: step, commits: 40) == step * 9)
-        #expect(
-            LaggardPace.pause(after: .seconds(1), commits: 1_000) == .milliseconds(500))
+        let start = ContinuousClock.now
+        var pace = LaggardPace(commits: 7, at: start)
+        func pause(_ step: Duration, commits: UInt64, after time: Duration) -> Duration {
+            pace.pause(after: step, commits: commits, at: start + time)
+        }
+        // Too early to tell, then 40 a second, then 60.
+        #expect(pause(step, commits: 90, after: .milliseconds(50)) == .zero)
+        #expect(pause(step, commits: 11, after: .milliseconds(100)) == .zero)
+        #expect(pause(step, commits: 17, after: .milliseconds(200)) == step * 44)
+        // A step without a commit changes nothing before the time is up.
+        #expect(pause(step, commits: 17, after: .milliseconds(250)) == step * 44)
+        #expect(pause(.seconds(1), commits: 17, after: .milliseconds(290)) == .seconds(1))
+        #expect(pause(step, commits: 17, after: .milliseconds(301)) == .zero)
     }
 }

@@ -12,6 +12,7 @@ struct SubscribeSession {
     private let logID: String
     private let epoch: UInt64?
     private var cursor: SubscriberCursor
+    private var pace: LaggardPace
 
     init(
         _ coordinator: Coordinator, _ subscriber: String, _ request: CoordinatorSubscribeRequest,
@@ -21,6 +22,7 @@ struct SubscribeSession {
         self.responses = responses
         logID = request.logID
         epoch = coordinator.epoch
+        pace = LaggardPace(commits: coordinator.hub.version, at: .now)
         cursor = SubscriberCursor(subscriber: subscriber, after: request.after)
     }
 
@@ -44,7 +46,7 @@ struct SubscribeSession {
 
     private mutating func sendNews(of stream: StreamName) async throws {
         while true {
-            let (began, version) = (ContinuousClock.now, coordinator.hub.version)
+            let began = ContinuousClock.now
             let query = cursor.query(stream)
             let result: ReadResult
             var entries: [UInt8] = []
@@ -70,8 +72,9 @@ struct SubscribeSession {
             guard head > result.through.sequence + UInt64(RecentEntries.entriesMax) else {
                 continue
             }
-            let pause = LaggardPace.pause(
-                after: began.duration(to: .now), commits: coordinator.hub.version - version)
+            let now = ContinuousClock.now
+            let pause = pace.pause(
+                after: began.duration(to: now), commits: coordinator.hub.version, at: now)
             if pause > .zero { try await Task.sleep(for: pause) }
         }
     }
