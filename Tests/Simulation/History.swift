@@ -29,8 +29,9 @@ package struct History {
     private(set) var violations: [String] = []
     private(set) var acknowledged: [Acknowledged] = []
     private var acknowledgedPlaces: Set<Place> = []
-    /// Requests that were carried out twice.
-    private(set) var repeated: Set<String> = []
+    /// Requests that were answered in two ways, with both answers.
+    private(set) var repeated: [String: (first: Acknowledged, second: Acknowledged)] = [:]
+    private var firsts: [String: Acknowledged] = [:]
     private(set) var outcomes: [String: AppendOutcome] = [:]
     /// The newest deletion of each key.
     private var deletions: [String: UInt64] = [:]
@@ -96,10 +97,13 @@ package struct History {
     mutating func acknowledge(_ write: Acknowledged, request: String, isFirst: Bool) {
         if isFirst {
             if let first = outcomes[request] {
-                if first != write.outcome { repeated.insert(request) }
+                if first != write.outcome {
+                    repeated[request] = firsts[request].map { ($0, write) }
+                }
                 return
             }
             outcomes[request] = write.outcome
+            firsts[request] = write
         }
         let place = Place(
             stream: write.stream.text, epoch: write.outcome.position.epoch,
