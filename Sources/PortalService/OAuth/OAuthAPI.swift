@@ -87,7 +87,7 @@ struct OAuthAPI: Sendable {
 
     private func register(_ call: Call) async throws -> [String: any Sendable] {
         try take(registrations, Network.of(call.context.sourceAddress))
-        try take(allRegistrations, "")
+        try take(allRegistrations)
         let registration = try call.decoded(OAuthClients.Registration.self)
         try checkStart(registration.issuerUrl, call.snapshot)
         let client = try await clients.register(registration, instance: call.snapshot)
@@ -97,7 +97,7 @@ struct OAuthAPI: Sendable {
         ]
     }
 
-    private func take(_ budget: RequestBudget, _ key: String) throws {
+    private func take(_ budget: RequestBudget, _ key: String = "") throws {
         guard budget.take(key, now: now()) else {
             throw OAuthRefusal(.slowDown, "Too many requests. Please try again in a moment.")
         }

@@ -16,7 +16,7 @@ struct SCIMRoutes: Sendable {
     let groups: SCIMGroups
     let portalURL: String
     let now: @Sendable () -> Date
-    let refusals = RefusalBudget()
+    let refusals = RequestBudget.ofRefusals
 
     private typealias Route = @Sendable (SCIMCall) async throws -> Response
 

@@ -19,7 +19,7 @@ struct SignInFlow: Sendable {
     /// https URL of this portal, without a trailing slash.
     let portalURL: String
     let now: @Sendable () -> Date
-    let refusals = RefusalBudget()
+    let refusals = RequestBudget.ofRefusals
 
     var acsURL: String { portalURL + "/saml/acs" }
 

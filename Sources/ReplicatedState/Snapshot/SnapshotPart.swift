@@ -16,8 +16,6 @@ package struct SnapshotPart {
     mutating func append(contentsOf other: SnapshotPart) {
         bytes.append(contentsOf: other.bytes)
     }
-
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 }
 
 /// The same, read in order. Lives only as long as the bytes it was given.

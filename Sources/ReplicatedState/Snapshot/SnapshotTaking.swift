@@ -81,31 +81,30 @@ struct SnapshotTaking<State: DomainState>: Sendable {
         _ start: Start, to writer: SnapshotFileWriter
     ) async throws -> [StateSnapshotPlace]? {
         var place: Int? = 0
-        var part = SnapshotPart()
-        while let next = place {
+        while place != nil {
             let began = ContinuousClock.now
-            var step = (next: next as Int?, isSame: true)
-            while let from = step.next, step.isSame, part.bytes.count < SnapshotFile.partBytes {
-                let items: (SnapshotPart, Int?)? = replica.withCore { core in
-                    guard core.generation == start.generation, core.state.isSnapshotable else {
-                        return nil
-                    }
-                    var items = SnapshotPart()
-                    let next = core.state.copy(from: from, into: &items)
-                    return (items, next)
-                }
-                guard let items else { return nil }
-                part.append(contentsOf: items.0)
-                step.next = items.1
+            var part = SnapshotPart()
+            while let from = place, part.bytes.count < SnapshotFile.partBytes {
+                guard let copied = copy(start, from: from) else { return nil }
+                part.append(contentsOf: copied.items)
+                place = copied.next
             }
             let bytes = part.bytes
             try await SnapshotFile.onQueue { try writer.write(bytes) }
-            part.removeAll()
-            place = step.next
             try await Task.sleep(for: (ContinuousClock.now - began) * Self.restFactor)
         }
         return replica.withCore { core in
             core.generation == start.generation && core.status.isOpen ? core.places : nil
+        }
+    }
+
+    /// What one call of the state gives; nil when it is another state by then.
+    private func copy(_ start: Start, from place: Int) -> (items: SnapshotPart, next: Int?)? {
+        replica.withCore { core in
+            guard core.generation == start.generation, core.state.isSnapshotable else { return nil }
+            var items = SnapshotPart()
+            let next = core.state.copy(from: place, into: &items)
+            return (items, next)
         }
     }
 }

@@ -187,7 +187,7 @@ struct SignInTests {
 
     @Test("strangers' refusals fill the trail at a bounded rate")
     func refusalBudget() {
-        let budget = RefusalBudget()
+        let budget = RequestBudget.ofRefusals
         let start = Date(timeIntervalSince1970: 1_790_000_000)
         #expect((0..<1_000).filter { _ in budget.take(now: start) }.count == 100)
         #expect(budget.take(now: start.addingTimeInterval(1)))

@@ -16,7 +16,7 @@ struct JSONFront: Sendable {
     /// Whether reads and uses of keys are recorded one by one.
     let recordsUse: Bool
     private let services: [String: JSONService]
-    private let refusals = RefusalBudget()
+    private let refusals = RequestBudget.ofRefusals
 
     init(
         admission: RequestAdmission, trail: any TrailRecorder, recordsUse: Bool,

@@ -1,21 +1,32 @@
 import Foundation
 import Synchronization
 
-/// So many requests a second for each key (an address, a client), with a burst of as many.
+/// So many requests a second for each key (an address, a client), after a burst.
 ///
-/// Holds 10,000 keys at most; the fullest budgets are forgotten first, which changes nothing for them.
+/// Holds 10,000 keys at most; budgets that are whole again are forgotten first, which changes nothing for
+/// them.
 final class RequestBudget: Sendable {
     private static let keysMax = 10_000
     private let perSecond: Double
+    private let burst: Double
     private let held = Mutex<[String: (tokens: Double, at: Date)]>([:])
 
-    init(perSecond: Double) { self.perSecond = perSecond }
+    /// - Parameter burst: of who has not asked for a while; as many as in a second by default.
+    init(perSecond: Double, burst: Double? = nil) {
+        self.perSecond = perSecond
+        self.burst = burst ?? perSecond
+    }
 
-    func take(_ key: String, now: Date) -> Bool {
+    /// How many refusals of strangers are written to the trail. Anybody on the Internet can cause them;
+    /// without a limit they could fill the disk. Those over the limit are counted in the log instead.
+    static var ofRefusals: RequestBudget { RequestBudget(perSecond: 10, burst: 100) }
+
+    /// Without a key the budget is everybody's.
+    func take(_ key: String = "", now: Date) -> Bool {
         held.withLock { held in
-            let known = held[key] ?? (perSecond, now)
+            let known = held[key] ?? (burst, now)
             let elapsed = max(0, now.timeIntervalSince(known.at))
-            var tokens = min(perSecond, known.tokens + elapsed * perSecond)
+            var tokens = min(burst, known.tokens + elapsed * perSecond)
             let isGranted = tokens >= 1
             if isGranted { tokens -= 1 }
             if held.count >= Self.keysMax, held[key] == nil { forget(&held, now) }
@@ -24,10 +35,10 @@ final class RequestBudget: Sendable {
         }
     }
 
-    /// Who has not asked for a second has a whole budget again. A crowd that leaves none of those is
+    /// Who has not asked for so long has a whole budget again. A crowd that leaves none of those is
     /// forgotten as well: memory is bounded, whatever comes.
     private func forget(_ held: inout [String: (tokens: Double, at: Date)], _ now: Date) {
-        held = held.filter { now.timeIntervalSince($0.value.at) < 1 }
+        held = held.filter { now.timeIntervalSince($0.value.at) < burst / perSecond }
         if held.count >= Self.keysMax { held.removeAll() }
     }
 }
