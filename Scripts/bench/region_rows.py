@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 from ..demo import okta
 from ..demo.organization import Person, generate
 from ..demo.rpc import messages
+from . import laggard
 from .rows import Results
 from .system import System
 
@@ -107,13 +107,6 @@ def add_region(system: System, results: Results) -> None:
         system.add_region()
 
 
-def _give_way(system: System, region: str) -> None:
-    for (name, _), process in system.cluster.processes.items():
-        if name == region and process.poll() is None:
-            for thread in os.listdir(f"/proc/{process.pid}/task"):
-                os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
-
-
 class TwoRegions:
     """What is measured once both Regions serve."""
 
@@ -131,7 +124,8 @@ class TwoRegions:
         measure("portal.saml-sign-in", by=self._sign_in)
         measure("portal.role-credentials", by=self._credentials)
         measure("sessions.revocation-p99", by=self._revocation)
-        measure("replication.laggard-cost", by=self._laggard)
+        measure("replication.laggard-cost", by=lambda: laggard.measure(
+            self.system, self.results, self.behind))
 
     def _lag(self) -> None:
         done = self.system.load("lag", "--other", self.world.additional, "--rate", 2000)
@@ -143,46 +137,6 @@ class TwoRegions:
             "replication.lag-p99", done["p99Microseconds"] / 1e3,
             f"acknowledged in one Region to readable in the other, {reached:,.0f} writes/s, p50 "
             f"{done['p50Microseconds'] / 1e3:.1f} ms, {done['reads']:,} of them read")
-
-    def _laggard(self) -> None:
-        """What a Region far behind costs the primary: the processor time that the primary's processes
-        need for a write with it, against without it, twice in turns. Both cores are busy with writes,
-        so that the rate falls as that time grows. The rates themselves are told too, but the other
-        Region's own work is in them: its processes get only what the two cores have left over, and
-        would be on another machine. Its coordinator stands still while it falls behind."""
-        system, other = self.system, self.world.additional
-        system.kill("coordinator", other)
-        behind = system.load("fill", "--first", 30_000_000, "--users", self.behind, timed=False,
-                             timeout=1200)["calls"]
-        before = system.status(other).users
-        rates: dict[bool, list[float]] = {False: [], True: []}
-        costs: dict[bool, list[float]] = {False: [], True: []}
-        for turn in range(4):
-            is_back = turn % 2 == 1
-            if is_back:
-                system.cluster.start(other, ("coordinator",))
-                system.cluster.wait_healthy(other, services=("coordinator",))
-                _give_way(system, other)
-            used = system.processor_seconds(self.world.primary)
-            done = system.load("fill", "--first", 40_000_000 + turn * 1_000_000)
-            used = system.processor_seconds(self.world.primary) - used
-            rates[is_back].append(done["perSecond"])
-            costs[is_back].append(used / done["calls"])
-            behind += done["calls"]
-            if is_back:
-                copied = system.status(other).users - before
-                system.kill("coordinator", other)
-        system.cluster.start(other, ("coordinator",))
-        system.people += behind
-        if copied >= behind:
-            raise RuntimeError("the Region caught up while it was measured: give it more to copy")
-        alone, together = (sum(costs[key]) / 2 for key in (False, True))
-        self.results.put(
-            "replication.laggard-cost", (together / alone - 1) * 100,
-            f"{alone * 1e6:.1f} us of the primary's processor time for a user alone, "
-            f"{together * 1e6:.1f} while a Region {behind - copied:,} to {behind:,} entries behind "
-            f"copies {copied:,} of them; {sum(rates[False]) / 2:,.0f} and "
-            f"{sum(rates[True]) / 2:,.0f} users/s, the other Region's work included")
 
     def _prepare(self) -> None:
         """People who may sign in, and a role for each."""
