@@ -7,17 +7,27 @@ public protocol TrailRecorder: Sendable {
     func record(_ events: [TrailEvent]) async throws
 }
 
-/// Records through the Region's coordinator.
+/// Records through the Region's coordinator. What many callers record at a time goes there together.
 public struct CoordinatorTrailRecorder: TrailRecorder {
-    private let client: TrailClient
+    /// Of one call to the coordinator.
+    static let eventsMax = 100
 
-    public init(channel: any CallChannel) { self.client = TrailClient(channel) }
+    private let gathering: EventGathering
 
-    public func record(_ events: [TrailEvent]) async throws {
-        for start in stride(from: 0, to: events.count, by: 100) {
+    public init(channel: any CallChannel) {
+        let client = TrailClient(channel)
+        gathering = EventGathering { events in
             var request = TrailRecordRequest()
-            request.events = Array(events[start..<min(start + 100, events.count)])
+            request.events = events
             _ = try await client.record(request, options: CallOptions(timeout: .seconds(5)))
+        }
+    }
+
+    /// Throws: what the coordinator says; RESOURCE_EXHAUSTED TRAIL_BUSY when too much waits for it.
+    public func record(_ events: [TrailEvent]) async throws {
+        for start in stride(from: 0, to: events.count, by: Self.eventsMax) {
+            try await gathering.record(
+                Array(events[start..<min(start + Self.eventsMax, events.count)]))
         }
     }
 }
