@@ -178,6 +178,7 @@ class Cluster:
                 "dataKeyHoldSeconds": 10,
                 # Few, so that services that are started again do so from their snapshot.
                 "snapshotEntries": 1_000,
+                "trail": {"checkpointSeconds": 2},
                 "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
             })
         self._write(self.context, self._context(self.pki, regions[0], {

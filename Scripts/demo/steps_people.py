@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from . import chromium, okta, screenshots
 from .organization import Person
 from .scim import ScimClient
-from .world import World, events_named, eventually
+from .world import World, eventually
 
 
 def sign_ins(world: World) -> None:
@@ -260,35 +260,3 @@ def revoke(world: World) -> None:
 def _session_id(token: str) -> str:
     payload = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sid"]
-
-
-def trail(world: World) -> None:
-    cli, check = world.cli, world.verdict.check
-    with world.verdict.step("The trail of each Region", "M15"):
-        def names(region: str, *more: str) -> list[str]:
-            return events_named(cli.json("trail", "list", "--limit", "1000", *more, region=region))
-
-        for region, event in (
-            (world.primary, "CreateUser"), (world.primary, "CreateGroup"),
-            (world.primary, "CreateInstance"), (world.primary, "AddRegion"),
-            (world.primary, "CreateKey"), (world.primary, "CreatePermissionSet"),
-            (world.primary, "CreateAccountAssignment"), (world.primary, "UserAuthentication"),
-            (world.primary, "GetRoleCredentials"), (world.additional, "UserAuthentication"),
-            (world.additional, "GetRoleCredentials"), (world.additional, "CreateApplication"),
-        ):
-            check("M15", f"{region} records {event}", names(region, "--event-name", event))
-        for event in ("CreateUser", "AddRegion"):
-            check("M15", f"{world.additional} records no {event} of the primary's", not [
-                e for e in cli.json("trail", "list", "--event-name", event, "--limit", "1000",
-                                    region=world.additional).get("events", [])
-                if not e["event"].get("errorCode")])
-        refused = cli.json("trail", "list", "--event-name", "UserAuthentication", "--limit", "1000",
-                           region=world.additional).get("events", [])
-        check("M15", "refused sign-ins are recorded too",
-              [e for e in refused if e["event"].get("errorCode")
-               or "Failure" in e["event"].get("additionalEventDataJson", "")
-               or "Failure" in e["event"].get("responseElementsJson", "")])
-        for region in world.regions:
-            verified = cli.json("trail", "verify", region=region)
-            check("M15", f"{region}: the chain of {verified.get('events')} events is intact",
-                  verified.get("intact"), verified)

@@ -14,6 +14,7 @@ from . import steps_people as people
 from . import steps_promotion as promotion
 from . import steps_regions as regions
 from . import steps_setup as setup
+from . import steps_trail as trail
 from .world import World
 
 STEPS = (
@@ -39,7 +40,8 @@ STEPS = (
     people.console,
     people.central_administration,
     people.revoke,
-    people.trail,
+    trail.trail,
+    trail.tampered,
     people.pictures,
     outage.outage,
     outage.restart,

@@ -35,6 +35,7 @@ ROWS = {
     "B4": "proof that Regions hold the same state",
     "B5": "promotion of another Region, planned and forced",
     "B6": "one sign-in of the CLI in all Regions, ended in all",
+    "B7": "a trail that was tampered with does not pass",
     "B8": "standard gRPC on the same port",
     "B10": "key policies are compared and copied between Regions",
 }

@@ -79,4 +79,24 @@ struct TrailTests {
         let verdict = try await engine.verifyTrail()
         #expect(verdict.firstBrokenSequence == broken)
     }
+
+    @Test(
+        "a trail that is whole in itself, but not what checkpoints say, is broken where they say",
+        arguments: EngineKind.allCases)
+    func checkpoints(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        try await engine.record((0..<5).map { Sample.event("E\($0)") })
+        let chains = try await engine.trail(after: 0, limit: 10)
+            .map { TrailChain(sequence: $0.sequence, hash: $0.hash) }
+        let right = [chains[4], chains[1], chains[1]]
+        #expect(try await engine.verifyTrail(against: right).firstBrokenSequence == nil)
+        let altered = TrailChain(sequence: 2, hash: chains[2].hash)
+        let verdict = try await engine.verifyTrail(against: right + [altered])
+        #expect(verdict.firstBrokenSequence == 2)
+        let beyond = TrailChain(sequence: 9, hash: chains[2].hash)
+        let cut = try await engine.verifyTrail(against: right + [beyond])
+        #expect(cut.firstBrokenSequence == 6)
+        #expect(cut.explanation.contains("signed at event 9"))
+    }
 }

@@ -181,9 +181,9 @@ package final class MemoryLogEngine: TransactionalLogEngine {
         Array(events().filter { $0.sequence > sequence }.prefix(limit))
     }
 
-    package func verifyTrail() async throws -> TrailVerdict {
+    package func verifyTrail(against checkpoints: [TrailChain]) async throws -> TrailVerdict {
         let store = held.withLock { $0.log.store }
-        var verifier = TrailChainVerifier()
+        var verifier = TrailChainVerifier(checkpoints: checkpoints)
         for row in store.trail {
             verifier.check(
                 sequence: row.sequence, cloudTrailJSON: row.draft.cloudTrailJSON, hash: row.hash)

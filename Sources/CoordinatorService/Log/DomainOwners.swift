@@ -12,6 +12,7 @@ enum DomainOwners {
     /// Written by the coordinators themselves.
     static let instance = "instance"
     static let canary = "canary"
+    static let checkpoint = "checkpoint"
 
     /// Domains whose records are sealed under data keys.
     static let sealed = [directory, permission, application, session, scimToken]

@@ -21,6 +21,7 @@ final class Coordinator: Sendable {
     let damage = DamageBook()
     let promotionGate = PromotionGate()
     let trail: TrailWriter
+    let witnessed = WitnessBook()
     let channels: any ServiceChannels
     let logger: Logger
     /// Wall clock, microseconds since 1970.

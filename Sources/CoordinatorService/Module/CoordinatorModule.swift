@@ -56,6 +56,7 @@ package struct CoordinatorModule: ServiceModule {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await BookKeeping(coordinator: coordinator).run() }
             group.addTask { try await ReignWatch(coordinator: coordinator).begin() }
+            group.addTask { try await CheckpointWitness(coordinator: coordinator).run() }
             if coordinator.engine.isShared {
                 group.addTask { try await SharedAcknowledgements(coordinator: coordinator).run() }
             }
@@ -86,6 +87,7 @@ package struct CoordinatorModule: ServiceModule {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await SubscriptionSupervisor(coordinator: coordinator).run() }
             group.addTask { try await Canary(coordinator: coordinator).run() }
+            group.addTask { try await CheckpointSigning(coordinator: coordinator).run() }
             group.addTask { try await Maintenance(coordinator: coordinator).run() }
             group.addTask { try await DigestGuard(coordinator: coordinator).run() }
             group.addTask { try await StorageGuard(coordinator: coordinator).run() }

@@ -26,6 +26,10 @@ package struct CoordinatorSettings: Sendable {
     /// Identity sources whose instances may be replicated; the announcement's rule by default.
     package var replicableSources: Set<CoordinatorIdentitySource> = [.externalIdp]
     package var timings = CoordinatorTimings()
+    /// Signs the checkpoints of the trail, and says who signed others'. Without them none are made
+    /// and none believed.
+    package var checkpointSigner: StatementSigner?
+    package var checkpointVerifier: StatementVerifier?
 
     package init(_ configuration: RegionConfiguration) {
         region = configuration.region
@@ -39,6 +43,11 @@ package struct CoordinatorSettings: Sendable {
         tombstoneHorizon = configuration.tombstoneHorizon
         history = configuration.history
         storage = configuration.logStorage
+        checkpointSigner = StatementSigner(.coordinator, configuration: configuration)
+        checkpointVerifier = try? StatementVerifier(
+            roots: PKILayout(directory: configuration.pkiDirectory).root,
+            trustDomain: configuration.trustDomain)
+        timings.checkpoint = configuration.trailCheckpoint
     }
 
     package init(
@@ -77,6 +86,9 @@ package struct CoordinatorTimings: Sendable {
     package var maintenance = Duration.seconds(10)
     /// Between two comparisons of this Region's copies with their writers'.
     package var verification = Duration.seconds(60)
+    /// Between two checkpoints of the trail, if it has moved; and between two looks at others'.
+    package var checkpoint = Duration.seconds(300)
+    package var witness = Duration.seconds(10)
     /// Between two readings of the whole log, and between two steps of one.
     package var scrub = Duration.seconds(3_600)
     package var scrubPause = Duration.milliseconds(50)

@@ -62,6 +62,15 @@ extension Coordinator {
                 "portolan_replica_round_trip_seconds", "Of the last exchange of reigns.",
                 measured.map { sample([("region", $0.region)], seconds($0.roundTripUs)) }),
             gauge(
+                "portolan_trail_witnessed_seconds",
+                "When the other Region's trail was signed as this Region last took it down.",
+                replicas.filter { $0.trailWitnessedUs > 0 }.map {
+                    sample([("region", $0.region)], seconds($0.trailWitnessedUs))
+                }),
+            gauge(
+                "portolan_trail_problem", "Whether the other Region's trail is not to be believed.",
+                replicas.map { sample([("region", $0.region)], $0.trailProblem.isEmpty ? 0 : 1) }),
+            gauge(
                 "portolan_replica_lag_seconds",
                 "Age of a stream's last canary when the other Region applied it.",
                 replicas.flatMap { replica in

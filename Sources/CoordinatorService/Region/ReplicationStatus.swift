@@ -55,6 +55,8 @@ extension Coordinator {
             $0.region = other
             $0.clockSkewUs = peer?.skew ?? 0
             $0.roundTripUs = peer?.roundTrip ?? -1
+            $0.trailWitnessedUs = witnessed.witnessed(other)
+            $0.trailProblem = witnessed.problem(of: other)
             $0.epoch = peer?.epoch ?? 0
             $0.streams = written.map { stream in
                 .with {

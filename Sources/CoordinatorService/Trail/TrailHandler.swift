@@ -5,6 +5,8 @@ import SwiftProtobuf
 
 /// Serves the trail of this Region.
 struct TrailServiceHandler: TrailHandler {
+    private static let checkpointsMax = 1_000
+
     let coordinator: Coordinator
 
     func record(
@@ -89,18 +91,70 @@ struct TrailServiceHandler: TrailHandler {
         }
     }
 
+    func listCheckpoints(
+        _ request: TrailListCheckpointsRequest, context: ServerContext
+    ) async throws -> TrailListCheckpointsResponse {
+        guard request.limit <= Self.checkpointsMax else {
+            throw RPCError(
+                .invalidArgument, reason: "InvalidMaxResultsException",
+                message: "At most \(Self.checkpointsMax) checkpoints are listed.")
+        }
+        let limit = request.limit == 0 ? 100 : Int(request.limit)
+        return try await coordinator.answering {
+            var response = TrailListCheckpointsResponse()
+            var query = TrailQuery(attribute: .eventName(CheckpointEvent.name), limit: 500)
+            // Those of all Regions lie among each other.
+            for _ in 0..<20 where response.checkpoints.count < limit {
+                let page = try await coordinator.engine.lookUp(query)
+                response.checkpoints += page.compactMap(CheckpointEvent.init)
+                    .filter { $0.region == request.region }.map(\.wire)
+                guard page.count == query.limit, let last = page.last else { break }
+                query.before = last.sequence
+            }
+            response.checkpoints = Array(response.checkpoints.prefix(limit))
+            return response
+        }
+    }
+
     func verify(
         _ request: TrailVerifyRequest, context: ServerContext
     ) async throws -> TrailVerifyResponse {
-        try await coordinator.answering {
-            let verdict = try await coordinator.engine.verifyTrail()
+        guard request.checkpoints.count <= Self.checkpointsMax else {
+            throw RPCError(
+                .invalidArgument, reason: "INVALID_CHECKPOINTS",
+                message: "A trail is compared with at most \(Self.checkpointsMax) checkpoints.")
+        }
+        guard request.checkpoints.allSatisfy({ $0.region == coordinator.region }) else {
+            throw RPCError(
+                .invalidArgument, reason: "INVALID_CHECKPOINTS",
+                message: "A checkpoint is of another Region's trail.")
+        }
+        return try await coordinator.answering {
+            let first = try await coordinator.engine.trail(after: 0, limit: 1).first?.hash
+            // An empty trail is compared with all: nothing else tells that one is missing.
+            let compared = request.checkpoints.filter { first == nil || $0.trail == first }
+            let verdict = try await coordinator.engine.verifyTrail(
+                against: compared.map { TrailChain(sequence: $0.sequence, hash: $0.hash) })
             return .with {
                 $0.intact = verdict.firstBrokenSequence == nil
                 $0.events = verdict.events
                 $0.firstBrokenSequence = verdict.firstBrokenSequence ?? 0
                 $0.headHash = verdict.headHash
                 $0.explanation = verdict.explanation
+                $0.checkpointsCompared = UInt32(compared.count)
+                $0.checkpointsOfEarlierTrail = UInt32(request.checkpoints.count - compared.count)
             }
+        }
+    }
+}
+
+extension CheckpointEvent {
+    fileprivate var wire: TrailListCheckpointsResponse.Witnessed {
+        .with {
+            $0.checkpoint = signed
+            $0.eventSequence = sequence
+            $0.eventTimeUs = timeMicroseconds
+            $0.problem = explanation
         }
     }
 }

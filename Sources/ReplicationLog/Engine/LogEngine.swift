@@ -120,8 +120,8 @@ package protocol LogEngine: Sendable {
     /// Recorded events after a sequence, oldest first, at most `limit`.
     func trail(after sequence: UInt64, limit: Int) async throws -> [TrailRecordedEvent]
 
-    /// Recomputes the hash chain of the trail.
-    func verifyTrail() async throws -> TrailVerdict
+    /// Recomputes the hash chain of the trail, which has to have stood where `checkpoints` say.
+    func verifyTrail(against checkpoints: [TrailChain]) async throws -> TrailVerdict
 
     /// Everything the log holds at one moment, or what has come since an earlier export, in parts: a
     /// header, then entries stream by stream in order, then events. Others go on writing meanwhile.
@@ -144,6 +144,13 @@ package protocol LogEngine: Sendable {
 
     /// Waits for what is being written and closes the storage; later calls throw `closed`.
     func close() async
+}
+
+extension LogEngine {
+    /// Recomputes the hash chain of the trail.
+    package func verifyTrail() async throws -> TrailVerdict {
+        try await verifyTrail(against: [])
+    }
 }
 
 extension LogEngine {

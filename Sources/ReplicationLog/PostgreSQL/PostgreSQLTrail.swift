@@ -94,14 +94,16 @@ extension PostgreSQLLogEngine {
         }
     }
 
-    package func verifyTrail() async throws -> TrailVerdict {
+    package func verifyTrail(
+        against checkpoints: [TrailChain]
+    ) async throws -> TrailVerdict {
         try await readers.read { connection in
             try connection.queue(.readHead, [.bytes(Data())])
             guard let head = try connection.flush().last else {
                 throw PostgreSQLError.unexpectedAnswer
             }
             let chain = try PostgreSQLHead(head).chain
-            var verifier = TrailChainVerifier()
+            var verifier = TrailChainVerifier(checkpoints: checkpoints)
             var after: Int64 = 0
             while !verifier.isBroken {
                 try connection.queue(

@@ -78,10 +78,12 @@ extension SQLiteLogEngine {
         }
     }
 
-    package func verifyTrail() async throws -> TrailVerdict {
+    package func verifyTrail(
+        against checkpoints: [TrailChain]
+    ) async throws -> TrailVerdict {
         try await read { db in
             let head = try Self.loadChain(db)
-            var verifier = TrailChainVerifier()
+            var verifier = TrailChainVerifier(checkpoints: checkpoints)
             let rows = try Row.fetchCursor(
                 db, sql: "SELECT sequence, cloudtrail, hash FROM trail ORDER BY sequence")
             while let row = try rows.next(), !verifier.isBroken {

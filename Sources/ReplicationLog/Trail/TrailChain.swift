@@ -37,8 +37,13 @@ package struct TrailChainVerifier {
     private var events: UInt64 = 0
     private var broken: UInt64?
     private var explanation = "The chain is intact."
+    /// Where the chain has to have stood, the last first.
+    private var checkpoints: [TrailChain]
 
-    package init() {}
+    /// - Parameter checkpoints: where the chain has to have stood, in any order.
+    package init(checkpoints: [TrailChain] = []) {
+        self.checkpoints = checkpoints.sorted { $0.sequence > $1.sequence }
+    }
 
     package var isBroken: Bool { broken != nil }
 
@@ -58,6 +63,21 @@ package struct TrailChainVerifier {
             return
         }
         events += 1
+        checkPast()
+    }
+
+    /// An attacker who can write the database can make a chain anew that is whole in itself, but not
+    /// one with the hashes that other Regions have taken down.
+    private mutating func checkPast() {
+        while let next = checkpoints.last, next.sequence <= chain.sequence {
+            checkpoints.removeLast()
+            guard next.sequence == chain.sequence, next.hash != chain.hash else { continue }
+            broken = chain.sequence
+            explanation =
+                "Event \(chain.sequence) or one before it is not what was there when a checkpoint "
+                + "was signed at it."
+            return
+        }
     }
 
     /// What was found. `head` is where the log believes its trail ends, so that a cut-off end shows.
@@ -68,6 +88,12 @@ package struct TrailChainVerifier {
             broken = chain.sequence + 1
             explanation =
                 "The trail ends after event \(chain.sequence), but \(head.sequence) were recorded."
+        }
+        if broken == nil, let beyond = checkpoints.first {
+            broken = chain.sequence + 1
+            explanation =
+                "The trail ends after event \(chain.sequence), but a checkpoint was signed at event "
+                + "\(beyond.sequence)."
         }
         return TrailVerdict(
             events: events, firstBrokenSequence: broken, headHash: chain.hash,

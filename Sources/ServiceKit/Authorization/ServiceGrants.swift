@@ -102,7 +102,10 @@ extension ServiceRules {
             Grant([I.createInstance, I.reapplySettings, I.rotateDataKeys], [administrator]),
             Grant([TrailMethods.record], local(.directory, .permission, .keys, .portal)),
             Grant(
-                [TrailMethods.lookUp, TrailMethods.export, TrailMethods.verify],
+                [
+                    TrailMethods.lookUp, TrailMethods.export, TrailMethods.verify,
+                    TrailMethods.listCheckpoints,
+                ],
                 local(.portal) + [administrator, auditor]),
         ]
     }

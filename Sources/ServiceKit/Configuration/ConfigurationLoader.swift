@@ -58,6 +58,8 @@ extension RegionConfiguration {
                 config, "historySeconds", 0...86_400,
                 default: Int(historyByDefault.components.seconds)),
             recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false),
+            trailCheckpoint: try seconds(
+                config, "trail.checkpointSeconds", 1...86_400, default: 300),
             logStorage: try LogStorageLoader.read(config, server),
             postgreSQL: server)
     }

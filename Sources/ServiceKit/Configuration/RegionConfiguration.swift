@@ -92,6 +92,8 @@ public struct RegionConfiguration: Sendable {
     /// Whether the trail has an event for each read and each use of a key over the AWS-compatible
     /// APIs. Changes and refusals are recorded in any case.
     public let recordsKeyUse: Bool
+    /// Between two signed checkpoints of the trail.
+    public let trailCheckpoint: Duration
     /// The engine of the coordinator's log.
     public let logStorage: LogStorage
     /// How the database server is reached, also while another engine is in use.
@@ -108,7 +110,8 @@ public struct RegionConfiguration: Sendable {
         dataKeyHold: Duration = .seconds(300), snapshotEntries: Int = 50_000,
         tombstoneHorizon: Duration = .seconds(90 * 86_400),
         history: Duration = Self.historyByDefault, recordsKeyUse: Bool = false,
-        logStorage: LogStorage = .sqlite, postgreSQL: PostgreSQLServer? = nil
+        trailCheckpoint: Duration = .seconds(300), logStorage: LogStorage = .sqlite,
+        postgreSQL: PostgreSQLServer? = nil
     ) {
         self.region = region
         self.trustDomain = trustDomain
@@ -129,6 +132,7 @@ public struct RegionConfiguration: Sendable {
         self.tombstoneHorizon = tombstoneHorizon
         self.history = history
         self.recordsKeyUse = recordsKeyUse
+        self.trailCheckpoint = trailCheckpoint
         self.logStorage = logStorage
         self.postgreSQL = postgreSQL
     }

@@ -87,7 +87,9 @@ struct FollowingEngine: LogEngine {
         try await base.trail(after: sequence, limit: limit)
     }
 
-    func verifyTrail() async throws -> TrailVerdict { try await base.verifyTrail() }
+    func verifyTrail(against checkpoints: [TrailChain]) async throws -> TrailVerdict {
+        try await base.verifyTrail(against: checkpoints)
+    }
 
     func export(
         after point: ExportPoint, at time: Int64,

@@ -80,5 +80,8 @@ struct StatusCommand: AsyncParsableCommand {
     static func problems(_ status: CoordinatorGetReplicationStatusResponse) -> [String] {
         (status.fork.isEmpty ? [] : ["\(status.region): \(status.fork)"])
             + status.replicas.filter { !$0.problem.isEmpty }.map { "\($0.region): \($0.problem)" }
+            + status.replicas.filter { !$0.trailProblem.isEmpty }.map {
+                "ALARM: \($0.trailProblem)"
+            }
     }
 }

@@ -7,7 +7,7 @@ import RPC
 struct TrailCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trail", abstract: "Look events up, export them, verify the chain.",
-        subcommands: [List.self, Export.self, Verify.self])
+        subcommands: [List.self, Export.self, TrailVerifyCommand.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -123,35 +123,6 @@ struct TrailCommand: AsyncParsableCommand {
                 }
                 try sink.close()
                 Console.note("\(Format.count(count)) events, up to sequence number \(last).")
-            }
-        }
-    }
-
-    struct Verify: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Recompute the hash chain of the Region's trail.",
-            discussion: "Exit code 1 when it is broken.")
-
-        @OptionGroup var client: ClientOptions
-
-        func run() async throws {
-            try await client.connected { session in
-                let answer = try await session.trail.verify(
-                    TrailVerifyRequest(), options: session.options)
-                if client.json {
-                    try JSONOutput.print(answer)
-                } else if answer.intact {
-                    let hash = answer.headHash.map { byte in
-                        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-                    }.joined()
-                    Console.print(
-                        "Intact: \(Format.count(answer.events)) events.\nHead: \(hash)")
-                } else {
-                    Console.print(
-                        "BROKEN at sequence number \(answer.firstBrokenSequence): "
-                            + answer.explanation)
-                }
-                if !answer.intact { throw ExitCode(1) }
             }
         }
     }

@@ -1285,6 +1285,12 @@ public nonisolated struct CoordinatorGetReplicationStatusResponse: Sendable {
     /// The newest reign it knows; 0 when it has not said.
     public var epoch: UInt64 = 0
 
+    /// When the newest checkpoint of its trail was signed that the answering Region has taken down; 0
+    /// for none. And why its trail is not to be believed, empty when nothing speaks against it.
+    public var trailWitnessedUs: Int64 = 0
+
+    public var trailProblem: String = String()
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
     public init() {}
@@ -3294,7 +3300,7 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.StreamStatus: Swif
 
 nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = CoordinatorGetReplicationStatusResponse.protoMessageName + ".ReplicaStatus"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}connected\0\u{1}applied\0\u{3}entries_behind\0\u{3}lag_us\0\u{3}last_seen_us\0\u{1}problem\0\u{1}streams\0\u{3}clock_skew_us\0\u{3}round_trip_us\0\u{1}epoch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{1}connected\0\u{1}applied\0\u{3}entries_behind\0\u{3}lag_us\0\u{3}last_seen_us\0\u{1}problem\0\u{1}streams\0\u{3}clock_skew_us\0\u{3}round_trip_us\0\u{1}epoch\0\u{3}trail_witnessed_us\0\u{3}trail_problem\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3313,6 +3319,8 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: Swi
       case 9: try { try decoder.decodeSingularInt64Field(value: &self.clockSkewUs) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.roundTripUs) }()
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 12: try { try decoder.decodeSingularInt64Field(value: &self.trailWitnessedUs) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.trailProblem) }()
       default: break
       }
     }
@@ -3352,6 +3360,12 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: Swi
     if self.epoch != 0 {
       try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 11)
     }
+    if self.trailWitnessedUs != 0 {
+      try visitor.visitSingularInt64Field(value: self.trailWitnessedUs, fieldNumber: 12)
+    }
+    if !self.trailProblem.isEmpty {
+      try visitor.visitSingularStringField(value: self.trailProblem, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3367,6 +3381,8 @@ nonisolated extension CoordinatorGetReplicationStatusResponse.ReplicaStatus: Swi
     if lhs.clockSkewUs != rhs.clockSkewUs {return false}
     if lhs.roundTripUs != rhs.roundTripUs {return false}
     if lhs.epoch != rhs.epoch {return false}
+    if lhs.trailWitnessedUs != rhs.trailWitnessedUs {return false}
+    if lhs.trailProblem != rhs.trailProblem {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

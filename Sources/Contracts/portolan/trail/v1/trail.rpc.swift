@@ -11,14 +11,17 @@ public enum TrailMethods {
         service: service, name: "LookUp", kind: .unary, isIdempotent: true)
     public static let export = MethodDescriptor(
         service: service, name: "Export", kind: .serverStreaming, isIdempotent: false)
+    public static let listCheckpoints = MethodDescriptor(
+        service: service, name: "ListCheckpoints", kind: .unary, isIdempotent: true)
     public static let verify = MethodDescriptor(
         service: service, name: "Verify", kind: .unary, isIdempotent: true)
-    public static let all = [record, lookUp, export, verify]
+    public static let all = [record, lookUp, export, listCheckpoints, verify]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(record, TrailRecordRequest.self, TrailRecordResponse.self),
         TypedMethod(lookUp, TrailLookUpRequest.self, TrailLookUpResponse.self),
         TypedMethod(export, TrailExportRequest.self, TrailExportResponse.self),
+        TypedMethod(listCheckpoints, TrailListCheckpointsRequest.self, TrailListCheckpointsResponse.self),
         TypedMethod(verify, TrailVerifyRequest.self, TrailVerifyResponse.self),
     ]
 }
@@ -39,6 +42,10 @@ public protocol TrailHandler: Sendable {
         _ request: TrailExportRequest, context: ServerContext,
         responses: ResponseWriter<TrailExportResponse>
     ) async throws
+    /// Checkpoints that this Region has taken down in its own trail, newest first.
+    func listCheckpoints(
+        _ request: TrailListCheckpointsRequest, context: ServerContext
+    ) async throws -> TrailListCheckpointsResponse
     /// Recomputes the hash chain.
     func verify(
         _ request: TrailVerifyRequest, context: ServerContext
@@ -68,6 +75,13 @@ extension TrailHandler {
                 let request = try MessageCoding.decode(TrailExportRequest.self, from: payload)
                 try await self.export(
                     request, context: context, responses: ResponseWriter(writer))
+            })
+        table.register(
+            TrailMethods.listCheckpoints,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(TrailListCheckpointsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listCheckpoints(request, context: context))
             })
         table.register(
             TrailMethods.verify,
@@ -114,6 +128,16 @@ public struct TrailClient: Sendable {
         let answer = try await channel.serverStreaming(
             TrailMethods.export, request: payload, options: options)
         return MessageStream(answer)
+    }
+
+    /// Checkpoints that this Region has taken down in its own trail, newest first.
+    public func listCheckpoints(
+        _ request: TrailListCheckpointsRequest, options: CallOptions = .standard
+    ) async throws -> TrailListCheckpointsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            TrailMethods.listCheckpoints, request: payload, options: options)
+        return try MessageCoding.decode(TrailListCheckpointsResponse.self, from: answer)
     }
 
     /// Recomputes the hash chain.
