@@ -58,6 +58,7 @@ package struct CoordinatorModule: ServiceModule {
             group.addTask { try await ReignWatch(coordinator: coordinator).begin() }
             if coordinator.engine.isShared {
                 group.addTask { try await SharedAcknowledgements(coordinator: coordinator).run() }
+                group.addTask { try await StorageGuard(coordinator: coordinator).clearTheWay() }
             }
             group.addTask { try await lead() }
         }
