@@ -54,6 +54,8 @@ public struct DirectoryModule: ServiceModule {
 
     public func stopping() { server.isStopping.store(true, ordering: .relaxed) }
 
+    public var figures: [ServiceFigure] { replica.figures }
+
     public var readiness: Readiness {
         get async {
             let status = replica.status

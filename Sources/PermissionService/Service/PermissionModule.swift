@@ -44,6 +44,8 @@ package struct PermissionModule: ServiceModule {
         methods = table
     }
 
+    package var figures: [ServiceFigure] { replica.figures }
+
     package var readiness: Readiness {
         get async {
             let status = replica.status
