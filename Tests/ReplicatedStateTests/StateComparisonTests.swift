@@ -12,9 +12,9 @@ struct StateComparisonTests {
 
     /// At once, and as often as it finds something.
     private static let eager = ComparisonPace(
-        first: .milliseconds(30), rest: .milliseconds(30), restFactor: 1, rebuildRest: .zero)
+        restMax: .milliseconds(30), confirmAfter: .milliseconds(30), rebuildRest: .zero)
     /// As the tests ask.
-    private static let never = ComparisonPace(first: .seconds(3_600))
+    private static let never = ComparisonPace(first: .seconds(3_600), restMax: .seconds(3_600))
 
     private func compared(
         _ service: TextService
@@ -75,7 +75,7 @@ struct StateComparisonTests {
     @Test("one that differs again right away is not built anew again and again")
     func onceAnHour() async throws {
         let pace = ComparisonPace(
-            first: .milliseconds(30), rest: .milliseconds(30), restFactor: 1)
+            restMax: .milliseconds(30), confirmAfter: .milliseconds(30))
         let service = TextService(world.primary, comparisonPace: pace)
         try await withRunning(service.run) {
             _ = try await service.put("a", "of a")
@@ -85,6 +85,20 @@ struct StateComparisonTests {
             #expect(await eventually { service.replica.comparisons.differences > 3 })
             #expect(try service.text("a") == nil)
         }
+    }
+
+    @Test("a difference that has gone at the next look is no alarm")
+    func passed() {
+        typealias Verdict = StateComparison<TextState>.Verdict
+        let found = Verdict(generation: 1, entries: 9, differing: ["control a"], surplus: 2)
+        #expect(found.confirmed(by: found)?.isEqual == false)
+        let equal = Verdict(generation: 1, entries: 9)
+        #expect(found.confirmed(by: equal)?.isEqual == true)
+        let others = Verdict(generation: 1, entries: 9, differing: ["control b"])
+        #expect(found.confirmed(by: others)?.isEqual == true)
+        // It has been built anew meanwhile.
+        let anew = Verdict(generation: 2, entries: 9, differing: ["control a"], surplus: 2)
+        #expect(found.confirmed(by: anew) == nil)
     }
 
     @Test("it says nothing of a state that has left something out or is not open")

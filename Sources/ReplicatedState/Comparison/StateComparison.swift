@@ -17,7 +17,9 @@ struct StateComparison<State: DomainState>: Sendable {
     /// Until the log has been read as far as the state stands.
     private static var catchUpMax: Duration { .seconds(10) }
 
-    struct Verdict: Sendable {
+    struct Verdict: Sendable, Equatable {
+        /// Names the state: another one has been built anew since.
+        var generation: UInt64 = 0
         var entries: UInt64 = 0
         /// Records that differ, by stream and key.
         var differing: [String] = []
@@ -25,6 +27,15 @@ struct StateComparison<State: DomainState>: Sendable {
         var surplus: UInt64 = 0
 
         var isEqual: Bool { differing.isEmpty && surplus == 0 }
+
+        /// What is different in both; nil when they are of two states.
+        func confirmed(by other: Verdict) -> Verdict? {
+            guard generation == other.generation else { return nil }
+            var both = other
+            both.differing = differing.filter(Set(other.differing).contains)
+            both.surplus = min(surplus, other.surplus)
+            return both
+        }
     }
 
     /// The state at one moment.
@@ -56,7 +67,8 @@ struct StateComparison<State: DomainState>: Sendable {
             return nil
         }
         guard try await readOn(&course, to: end) else { return nil }
-        var verdict = Verdict(entries: course.comparison.entries)
+        var verdict = Verdict(
+            generation: end.generation, entries: course.comparison.entries)
         verdict.differing = course.comparison.differences(held: held, stands: end.stands)
             .map { "\($0.stream) \($0.key)" }
         verdict.surplus = surplus(course, start, end)

@@ -20,8 +20,9 @@ struct StateGuard<State: DomainState>: Sendable {
             try await Task.sleep(for: pause)
             let began = ContinuousClock.now
             do {
-                let verdict = try await StateComparison(replica: replica).run()
-                if let verdict, note(verdict), replica.comparisons.mayRebuild(pace.rebuildRest) {
+                if let verdict = try await verdict(), note(verdict),
+                    replica.comparisons.mayRebuild(pace.rebuildRest)
+                {
                     return
                 }
             } catch {
@@ -31,6 +32,16 @@ struct StateGuard<State: DomainState>: Sendable {
             }
             pause = pace.rest(after: ContinuousClock.now - began)
         }
+    }
+
+    /// A difference counts when it is there again a little later. A coordinator that has not yet noticed
+    /// that another one has taken something back may show for a moment what is of neither reading.
+    private func verdict() async throws -> StateComparison<State>.Verdict? {
+        let comparison = StateComparison(replica: replica)
+        guard let verdict = try await comparison.run() else { return nil }
+        guard !verdict.isEqual else { return verdict }
+        try await Task.sleep(for: replica.settings.comparisonPace.confirmAfter)
+        return try await comparison.run().flatMap { verdict.confirmed(by: $0) }
     }
 
     /// True when there is a difference.
@@ -54,8 +65,11 @@ package struct ComparisonPace: Sendable {
     package let first: Duration
     /// Between two comparisons, at least.
     package let rest: Duration
-    /// Between two comparisons, in multiples of the time that one takes; an hour is enough.
-    package let restFactor: Int
+    /// Between two comparisons, at most; more only where one takes longer than that.
+    package let restMax: Duration
+    /// Between a difference and the look that confirms it: longer than coordinators over one database take
+    /// to notice each other's writes.
+    package let confirmAfter: Duration
     /// Between two times that the same replica is built anew. What differs again right after is no fault
     /// that reading once more would mend.
     package let rebuildRest: Duration
@@ -63,17 +77,20 @@ package struct ComparisonPace: Sendable {
     package static let standard = ComparisonPace()
 
     package init(
-        first: Duration = .seconds(20), rest: Duration = .seconds(60), restFactor: Int = 200,
+        first: Duration = .seconds(20), rest: Duration = .seconds(60),
+        restMax: Duration = .seconds(3_600), confirmAfter: Duration = .seconds(5),
         rebuildRest: Duration = .seconds(3_600)
     ) {
-        self.first = first
-        self.rest = rest
-        self.restFactor = restFactor
+        self.first = min(first, restMax)
+        self.rest = min(rest, restMax)
+        self.restMax = restMax
+        self.confirmAfter = confirmAfter
         self.rebuildRest = rebuildRest
     }
 
+    /// A two-hundredth of the time goes into comparisons, unless they would be too rare.
     func rest(after duration: Duration) -> Duration {
-        max(rest, duration, min(duration * restFactor, .seconds(3_600)))
+        max(rest, duration, min(duration * 200, restMax))
     }
 }
 
