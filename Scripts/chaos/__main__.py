@@ -18,7 +18,7 @@ from pathlib import Path
 from Scripts.demo import rpc
 from Scripts.demo.cluster import ALL_REGIONS, Cli, DemoError
 
-from .clients import Reader, Writer, users
+from .clients import Reader, Writer, status, users
 from .database import Database
 from .faults import Faults
 from .history import History
@@ -104,6 +104,7 @@ def settle(regions: Regions, history: History) -> None:
                     return
                 time.sleep(0.5)
     follow(regions, history, present)
+    compared(regions, history)
     history.judge(present, exported)
     if history.violations:
         explain(regions, present)
@@ -124,6 +125,25 @@ def follow(regions: Regions, history: History, present: dict[str, set[str]],
     took = time.monotonic() - began
     if took > 0.5:
         print(f"the directories were looked at again for {took:.1f} s", flush=True)
+
+
+def compared(regions: Regions, history: History, seconds: float = 30) -> None:
+    """Directories compare what they serve with their log: once more at the end, and never in vain."""
+    made: dict[str, int] = {}
+    for region in ALL_REGIONS:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError, rpc.RPCError):
+                said = status(regions, region)
+                if said.differences:
+                    history.violation(f"what {region} served differed from its log "
+                                      f"{said.differences} times: {regions.alarms(region)}")
+                    break
+                if said.comparisons > made.setdefault(region, said.comparisons):
+                    break
+            time.sleep(0.5)
+        else:
+            history.violation(f"{region} cannot compare what it serves with its log")
 
 
 def explain(regions: Regions, present: dict[str, set[str]]) -> None:

@@ -152,9 +152,19 @@ class Reader(Client):
         time.sleep(0.005)
 
 
+def directory(regions: Regions, region: str) -> Connection:
+    operator = regions.pki / "operators" / "alice"
+    return Connection(regions.address(region, "directory"), operator, regions.pki / "root.pem",
+                      f"spiffe://{TRUST_DOMAIN}/region/{region}/service/directory")
+
+
 def users(regions: Regions, region: str) -> dict[str, str]:
     """The names of all users of a Region, by their IDs."""
-    operator = regions.pki / "operators" / "alice"
-    with Connection(regions.address(region, "directory"), operator, regions.pki / "root.pem",
-                    f"spiffe://{TRUST_DOMAIN}/region/{region}/service/directory") as connection:
+    with directory(regions, region) as connection:
         return {key: user.user_name for key, user in Directory(connection).users().items()}
+
+
+def status(regions: Regions, region: str):  # noqa: ANN201
+    """What the directory service of a Region says of itself."""
+    with directory(regions, region) as connection:
+        return Directory(connection).status()

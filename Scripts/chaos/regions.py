@@ -108,6 +108,8 @@ class Regions(Damage, Cluster):
                 "portalURL": self.portal(region), "peers": peers,
                 # Few, so that services start from snapshots that were taken under load.
                 "snapshotEntries": 300,
+                # Often, so that a service that missed something is found.
+                "comparisonSeconds": 3,
                 "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
             }
             self._write(self.config_file(region), config)
@@ -229,6 +231,11 @@ class Regions(Damage, Cluster):
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+    def alarms(self, region: str) -> str:
+        """What its directory has said of differences between what it serves and the log."""
+        lines = (self.directory / region / "directory.log").read_text(errors="replace").splitlines()
+        return " | ".join(line for line in lines if "differs from the log" in line)[-600:]
 
     def remove(self) -> None:
         for (region, service) in self.processes:

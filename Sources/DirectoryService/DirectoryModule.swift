@@ -26,7 +26,8 @@ public struct DirectoryModule: ServiceModule {
                 dataKeyHold: configuration.dataKeyHold,
                 snapshotFile: configuration.dataDirectory(of: .directory) + "/state.snapshot",
                 snapshotPace: SnapshotPace(
-                    entriesMin: UInt64(clamping: configuration.snapshotEntries))),
+                    entriesMin: UInt64(clamping: configuration.snapshotEntries)),
+                comparisonPace: ComparisonPace(restMax: configuration.comparison)),
             clients: clients, instance: monitor, logger: logger)
         writer = DomainWriter(replica, domain: DirectoryServer.domain)
         let recorder = CoordinatorTrailRecorder(
@@ -53,6 +54,8 @@ public struct DirectoryModule: ServiceModule {
     }
 
     public func stopping() { server.isStopping.store(true, ordering: .relaxed) }
+
+    public var figures: [ServiceFigure] { replica.figures }
 
     public var readiness: Readiness {
         get async {

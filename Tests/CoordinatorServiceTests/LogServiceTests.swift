@@ -7,9 +7,10 @@ import Testing
 @Suite("Log service")
 struct LogServiceTests {
     private func request(
-        _ domain: String, _ scope: CoordinatorScope
+        _ domain: String, _ scope: CoordinatorScope, logID: String = ""
     ) -> CoordinatorAppendRequest {
         .with {
+            $0.logID = logID
             $0.scope = scope
             $0.domain = domain
             $0.records = [
@@ -71,6 +72,53 @@ struct LogServiceTests {
             for try await _ in try await log.tail(.with { $0.domains = ["directory"] }) {}
         }
         #expect(tail?.reason == "REGION_NOT_ENABLED")
+        await world.end()
+    }
+
+    @Test("what was decided on another reading of the log is not written")
+    func otherReading() async throws {
+        let world = try await World([World.primary])
+        try await world.instanceReadyToReplicate()
+        let log = try world.log(as: "directory")
+        let stale = request("directory", .control, logID: "another")
+        let error = await refusal { _ = try await log.append(stale) }
+        #expect(error?.reason == "DOMAIN_ADVANCED")
+        #expect(error?.metadata["domain-sequence"] == nil)
+        let logID = try await log.getPositions(.init()).logID
+        let fresh = request("directory", .control, logID: logID)
+        #expect(await refusal { _ = try await log.append(fresh) } == nil)
+        await world.end()
+    }
+
+    @Test("batches say what they go on from")
+    func after() async throws {
+        let world = try await World([World.primary])
+        try await world.instanceReadyToReplicate()
+        for key in ["a", "b", "c"] { try await world.append([key]) }
+        // From disk after a start, and from memory.
+        await world.stop(World.primary)
+        try await world.start(World.primary)
+        let log = try world.log(as: "directory")
+        let tail = try await log.tail(
+            .with {
+                $0.domains = ["directory"]
+                $0.follow = true
+            }, options: CallOptions(timeout: .seconds(20)))
+        var stands: [String: UInt64] = [:]
+        var keys: [String] = []
+        var isWritten = false
+        for try await message in tail {
+            if case .caughtUp = message.kind, !isWritten {
+                isWritten = true
+                try await world.append(["d"])
+            }
+            guard case .batch(let batch) = message.kind else { continue }
+            #expect(batch.after == stands[batch.stream] ?? 0)
+            stands[batch.stream] = batch.through.sequence
+            keys += batch.entries.map(\.key)
+            if keys.last == "d" { break }
+        }
+        #expect(keys == ["a", "b", "c", "d"])
         await world.end()
     }
 

@@ -13,6 +13,8 @@ package final class FakeCoordinator: Sendable {
         var isDelivering = true
         /// Counts the times that all tails were cut.
         var cuts = 0
+        /// Batches with entries that are on their way and do not come.
+        var batchesToLose = 0
         /// How long an append is on its way.
         var appendDelay = Duration.zero
     }
@@ -54,6 +56,9 @@ package final class FakeCoordinator: Sendable {
 
     /// Lets appends take a while, as a disk does.
     package func delayAppends(_ delay: Duration) { settings.withLock { $0.appendDelay = delay } }
+
+    /// Tails leave out the next batches, as no coordinator should.
+    package func loseBatches(_ count: Int) { settings.withLock { $0.batchesToLose = count } }
 
     /// Ends all tails, as a restart of the coordinator does.
     package func cutTails() {
@@ -152,6 +157,7 @@ package final class FakeCoordinator: Sendable {
                     && domains.contains($0.domain)
             }
             var rest = entries[...]
+            var after = stand[stream] ?? 0
             repeat {
                 var count = min(100, rest.count)
                 while count > 0, count < rest.count,
@@ -165,7 +171,14 @@ package final class FakeCoordinator: Sendable {
                 message.batch.through.stream = stream
                 message.batch.through.epoch = log.contents.withLock { $0.epoch }
                 message.batch.through.sequence = rest.isEmpty ? head : part.last?.sequence ?? head
-                try await responses.write(message)
+                message.batch.after = after
+                after = message.batch.through.sequence
+                let isLost = settings.withLock { settings in
+                    guard !part.isEmpty, settings.batchesToLose > 0 else { return false }
+                    settings.batchesToLose -= 1
+                    return true
+                }
+                if !isLost { try await responses.write(message) }
             } while !rest.isEmpty
             stand[stream] = head
         }

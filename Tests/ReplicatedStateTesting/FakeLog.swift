@@ -106,6 +106,10 @@ package final class FakeLog: Sendable {
         let stream = request.scope == .control ? "control" : "region/\(region)"
         let domainKey = "\(stream) \(request.domain)"
         let head = contents.domainHeads[domainKey] ?? 0
+        guard request.logID.isEmpty || request.logID == contents.logID else {
+            throw RPCError(
+                .aborted, reason: "DOMAIN_ADVANCED", message: "It was taken back.", metadata: [:])
+        }
         guard head == request.expectedDomainSequence || request.records.isEmpty else {
             throw RPCError(
                 .aborted, reason: "DOMAIN_ADVANCED", message: "Others were quicker.",

@@ -17,6 +17,7 @@ struct LentBatchTests {
             $0.epoch = 3
             $0.sequence = 900
         }
+        response.batch.after = 100
         response.batch.entries = (1...3 as ClosedRange<UInt64>).map { number in
             .with {
                 $0.stream = "control"
@@ -42,6 +43,7 @@ struct LentBatchTests {
             let batch = try #require(LentBatch(bytes))
             #expect(batch.stream == "control")
             #expect(batch.through.epoch == 3 && batch.through.sequence == 900)
+            #expect(batch.after == 100)
             #expect(batch.entries.map(\.sequence) == [101, 102, 103])
             #expect(batch.entries.map(\.epoch) == [2, 2, 2])
             #expect(batch.entries.map(\.commit) == [103, 103, 103])

@@ -24,6 +24,9 @@ final class TextState: DomainState {
         unknownKeys.contains(key) ? nil : versions[key]
     }
 
+    var isComparable: Bool { unknownKeys.isEmpty }
+    var recordCount: Int? { texts.count }
+
     static var snapshotLayout: UInt32 { 7 }
     var isSnapshotable: Bool { unknownKeys.isEmpty }
 
@@ -69,7 +72,8 @@ struct TextService: Sendable {
 
     init(
         _ region: TestRegion, hold: Duration = .seconds(300),
-        unusedDataKeyKeep: Duration = .seconds(86_400), snapshotFile: String? = nil
+        unusedDataKeyKeep: Duration = .seconds(86_400), snapshotFile: String? = nil,
+        comparisonPace: ComparisonPace = .standard
     ) {
         let clients = ReplicaClients(region.channels, region: region.name)
         let logger = Logger(label: "test")
@@ -78,7 +82,7 @@ struct TextService: Sendable {
                 region: region.name, domains: [Self.control, Self.regional], context: .instance,
                 dataKeyHold: hold, keyRetryDelay: .milliseconds(20),
                 unusedDataKeyKeep: unusedDataKeyKeep, snapshotFile: snapshotFile,
-                snapshotPace: .eager),
+                snapshotPace: .eager, comparisonPace: comparisonPace),
             clients: clients, instance: InstanceMonitor(clients.instance, logger: logger),
             logger: logger)
         writer = DomainWriter(replica, domain: Self.control)

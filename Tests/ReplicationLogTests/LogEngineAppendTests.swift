@@ -23,6 +23,30 @@ struct LogEngineAppendTests {
     }
 
     @Test(
+        "a caller that has applied another reading of the log is refused, whatever the sequence",
+        arguments: EngineKind.allCases)
+    func otherReading(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        let readingID = try #require(engine.state.identity?.readingID)
+        let readings = [readingID, readingID, "\(readingID)/1"]
+        let commands = (0..<3).map { index in
+            var command = Sample.append(
+                [Sample.record("k\(index)")], expected: UInt64(min(index, 1)))
+            command.readingID = readings[index]
+            return command
+        }
+        _ = try await engine.append(commands[0])
+        try await engine.amend(events: []) { identity, _ in identity.incarnation += 1 }
+        let error = await #expect(throws: LogError.self) {
+            try await engine.append(commands[1])
+        }
+        #expect(error?.code == .domainAdvanced)
+        #expect(error?.domainSequence == nil)
+        #expect(try await engine.append(commands[2]).position.sequence == 2)
+    }
+
+    @Test(
         "a caller that does not know the newest entry is refused and told",
         arguments: EngineKind.allCases)
     func compareAndAppend(_ kind: EngineKind) async throws {

@@ -7,6 +7,8 @@ final class InstanceBook: Sendable {
     private struct Held {
         var state = InstanceState()
         var logID: String?
+        /// Where the control stream stood when the log was last told of.
+        var head: UInt64 = 0
         /// What has come since the log went back behind what the state was made of; nil while the state
         /// is whole.
         var sinceCut: [LogEntry]?
@@ -21,7 +23,8 @@ final class InstanceBook: Sendable {
 
     var state: InstanceState { held.withLock { $0.state } }
 
-    /// Whether a fork has been taken back and the log must be read again.
+    /// Whether a fork has been taken back and the log must be read again: here, and wherever something
+    /// of the control stream is kept.
     var isBehind: Bool { held.withLock { $0.sinceCut != nil } }
 
     /// Reads the log at the start, and again after a fork has been taken back.
@@ -54,10 +57,11 @@ final class InstanceBook: Sendable {
                 held.logID = log.identity?.logID
                 held.state.clear()
                 held.sinceCut = nil
-            } else if let head, head < held.state.sequence {
-                held.state.clear()
+            } else if let head, head < held.head {
+                if head < held.state.sequence { held.state.clear() }
                 held.sinceCut = []
             }
+            held.head = head ?? 0
             for entry in entries
             where entry.domain == DomainOwners.instance && entry.stream == StreamName.control.text {
                 held.state.apply(entry)

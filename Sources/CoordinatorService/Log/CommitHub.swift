@@ -35,9 +35,15 @@ final class CommitHub: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// The answer to a read, if the newest entries hold it.
-    func read(_ query: ReadQuery) -> ReadResult? {
-        state.withLock { $0.recent[query.stream]?.read(query) }
+    /// The answer to a read, if the newest entries hold it; of a reading of the log, if one is named.
+    ///
+    /// The engine shows a state before it is told of here: for a moment, what is kept here may be of the
+    /// reading before.
+    func read(_ query: ReadQuery, in readingID: String? = nil) -> ReadResult? {
+        state.withLock { state in
+            guard readingID == nil || state.readingID == readingID else { return nil }
+            return state.recent[query.stream]?.read(query)
+        }
     }
 
     /// Returns as soon as the version is past the given one. Throws when the task is cancelled.
@@ -75,7 +81,8 @@ extension CommitHub.State {
             let stream = entries[start].stream
             var end = start
             while end < entries.count, entries[end].stream == stream { end += 1 }
-            if let name = StreamName(stream) {
+            // What a transaction stored and dropped again is not there.
+            if let name = StreamName(stream), log.streams[name] != nil {
                 recent[name, default: RecentEntries(after: entries[start].sequence - 1)]
                     .append(entries[start..<end])
             }

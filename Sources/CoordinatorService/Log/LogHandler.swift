@@ -19,12 +19,13 @@ struct LogHandler: CoordinatorLogHandler {
                 throw LogError(
                     .regionNotEnabled, "The Region \(region) is being removed from the instance.")
             }
-            let command = AppendCommand(
+            var command = AppendCommand(
                 stream: stream, domain: request.domain,
                 expectedDomainSequence: request.expectedDomainSequence,
                 records: request.records, events: coordinator.trail.drafts(request.events),
                 requestID: request.requestID, writtenAtMicroseconds: coordinator.now())
-            let outcome = try await coordinator.mending {
+            if !request.logID.isEmpty { command.readingID = request.logID }
+            let outcome = try await coordinator.mending { [command] in
                 try await coordinator.engine.append(command)
             }
             return .with {

@@ -133,12 +133,13 @@ struct TailSession {
     private mutating func sendBatch(_ query: ReadQuery) async throws -> Bool? {
         var response: ByteBuffer?
         let (through, isAtHead): (LogPosition, Bool)
-        if let recent = coordinator.hub.read(query) {
+        if let recent = coordinator.hub.read(query, in: logID) {
             (through, isAtHead) = (recent.through, recent.isAtHead)
             if through.sequence > query.after {
                 response = try MessageCoding.encode(
                     CoordinatorTailResponse.with {
                         $0.batch.stream = query.stream.text
+                        $0.batch.after = query.after
                         $0.batch.entries = recent.entries
                         $0.batch.through = through
                     })
@@ -147,7 +148,7 @@ struct TailSession {
             let read = try await coordinator.readEncoded(query)
             (through, isAtHead) = (read.through, read.isAtHead)
             if through.sequence > query.after {
-                response = try Self.response(read, of: query.stream)
+                response = try Self.response(read, query)
             }
         }
         guard coordinator.engine.state.identity?.readingID == logID else { return nil }
@@ -160,10 +161,11 @@ struct TailSession {
 
     /// The encoding of a response with a batch: the entries are elements of its field 2 already.
     private static func response(
-        _ read: EncodedRead, of stream: StreamName
+        _ read: EncodedRead, _ query: ReadQuery
     ) throws -> ByteBuffer {
         let rest: [UInt8] = try CoordinatorTailResponse.Batch.with {
-            $0.stream = stream.text
+            $0.stream = query.stream.text
+            $0.after = query.after
             $0.through = read.through
         }.serializedBytes()
         let head = BatchHead(count: read.entries.count + rest.count)
@@ -192,10 +194,4 @@ private struct BatchHead {
         }
         bytes.append(UInt8(rest))
     }
-}
-
-extension LogIdentity {
-    /// The log as the services of this Region read it: a stream that was dropped and copied again is
-    /// another reading.
-    var readingID: String { incarnation == 0 ? logID : "\(logID)/\(incarnation)" }
 }

@@ -59,6 +59,7 @@ package struct CoordinatorModule: ServiceModule {
             group.addTask { try await CheckpointWitness(coordinator: coordinator).run() }
             if coordinator.engine.isShared {
                 group.addTask { try await SharedAcknowledgements(coordinator: coordinator).run() }
+                group.addTask { try await StorageGuard(coordinator: coordinator).clearTheWay() }
             }
             group.addTask { try await lead() }
         }

@@ -33,6 +33,16 @@ struct StorageGuard {
         }
     }
 
+    /// In every coordinator of the Region: mends what keeps this one from taking in what the others have
+    /// written. Nobody else may come upon it.
+    func clearTheWay() async throws {
+        while true {
+            try await Task.sleep(for: min(.seconds(1), coordinator.settings.timings.mendRetry))
+            guard let place = coordinator.engine.obstacle else { continue }
+            _ = await handle(LogError.damaged(at: place))
+        }
+    }
+
     /// Reads a stream from its beginning to its head, at a measured pace.
     private func read(_ stream: StreamName) async throws {
         var after: UInt64 = 0

@@ -47,6 +47,8 @@ extension DirectoryServer {
         response.state = status.name
         response.reason = status.reason
         response.positions = replica.positions
+        response.comparisons = replica.comparisons.comparisons
+        response.differences = replica.comparisons.differences
         if status.isOpen {
             let counts = try replica.read { state in
                 (state.users.count, state.groups.count, state.memberships.count)

@@ -3,6 +3,11 @@ import ReplicatedState
 import SwiftProtobuf
 
 extension DirectoryState {
+    /// What could not be read is not known.
+    var isComparable: Bool { unreadable == 0 }
+
+    var recordCount: Int? { users.count + groups.count + memberships.count }
+
     func version(ofRecord key: String, in stream: String) -> UInt64? {
         switch DirectoryKey(key) {
         case .user(let id): users.row(id).flatMap { users.withFields($0) { $0.version } }

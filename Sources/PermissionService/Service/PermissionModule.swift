@@ -23,7 +23,8 @@ package struct PermissionModule: ServiceModule {
         replica = DomainReplica(
             ReplicaSettings(
                 region: region, domains: [permissions, applications], context: .instance,
-                dataKeyHold: configuration.dataKeyHold),
+                dataKeyHold: configuration.dataKeyHold,
+                comparisonPace: ComparisonPace(restMax: configuration.comparison)),
             clients: clients, instance: InstanceMonitor(clients.instance, logger: logger),
             logger: logger)
         permissionWriter = DomainWriter(replica, domain: permissions)
@@ -43,6 +44,8 @@ package struct PermissionModule: ServiceModule {
         handler.registerImmediate(in: &table)
         methods = table
     }
+
+    package var figures: [ServiceFigure] { replica.figures }
 
     package var readiness: Readiness {
         get async {

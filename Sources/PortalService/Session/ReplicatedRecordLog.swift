@@ -43,7 +43,8 @@ final class ReplicatedRecordLog<State: RecordState>: RecordLog {
         replica = DomainReplica(
             ReplicaSettings(
                 region: configuration.region, domains: [domain], context: .instance,
-                dataKeyHold: configuration.dataKeyHold),
+                dataKeyHold: configuration.dataKeyHold,
+                comparisonPace: ComparisonPace(restMax: configuration.comparison)),
             clients: ReplicaClients(channels, region: configuration.region), instance: instance,
             logger: logger)
         writer = DomainWriter(replica, domain: domain)

@@ -16,6 +16,7 @@ package final class DomainReplica<State: DomainState>: Sendable {
     let logger: Logger
     private let core = Mutex(ReplicaCore<State>())
     let progressed = Signal()
+    package let comparisons = ComparisonBook()
 
     package init(
         _ settings: ReplicaSettings, clients: ReplicaClients, instance: InstanceMonitor,
@@ -132,8 +133,8 @@ package final class DomainReplica<State: DomainState>: Sendable {
 
     /// Drops everything that was opened.
     func drop(_ status: ReplicaStatus) {
-        ring.removeAll()
         change { core in
+            ring.removeAll()
             core.drop()
             core.status = status
         }

@@ -36,6 +36,12 @@ package protocol DomainState: AnyObject, SendableMetatype {
     /// cannot say. Differs from the present value only where the version is part of it.
     func value(_ value: [UInt8], of key: String, as version: UInt64) -> [UInt8]?
 
+    /// Whether every record that could be read is known by its version, so that the state can be compared
+    /// with the log.
+    var isComparable: Bool { get }
+    /// Records that are live; nil for a state that does not count them. Quick.
+    var recordCount: Int? { get }
+
     /// Names what `copy` writes. Another number has to be given when it changes.
     static var snapshotLayout: UInt32 { get }
     /// Whether `copy` catches all that the state should hold.
@@ -52,6 +58,11 @@ package protocol DomainState: AnyObject, SendableMetatype {
 
 extension DomainState {
     package func value(_ value: [UInt8], of key: String, as version: UInt64) -> [UInt8]? { value }
+}
+
+extension DomainState {
+    package var isComparable: Bool { true }
+    package var recordCount: Int? { nil }
 }
 
 /// States that are read from the log in a moment keep no snapshots.

@@ -21,6 +21,8 @@ struct LentBatch {
 
     private(set) var stream = ""
     private(set) var through = LogPosition()
+    /// It holds all that comes after this sequence.
+    private(set) var after: UInt64 = 0
     private(set) var entries: [Entry] = []
 
     /// Reads a `CoordinatorTailResponse`; nil when it is no batch, or no such message.
@@ -38,6 +40,7 @@ struct LentBatch {
             case (3, .bytes(let position)):
                 guard let position = Self.position(position) else { return nil }
                 through = position
+            case (4, .varint(let number)): after = number
             default: break
             }
         }

@@ -95,6 +95,13 @@ package struct ReplicaCore<State: DomainState> {
         self.progress[position.stream] = progress
     }
 
+    /// Notes the domain's last sequence in a stream as somebody else knows it, if that has been passed: it
+    /// may be a tombstone that was removed since, and then there is nothing to apply.
+    package mutating func notePassed(_ sequence: UInt64, in stream: String) {
+        guard let progress = progress[stream], progress.sequence >= sequence else { return }
+        self.progress[stream]?.domainSequence = max(progress.domainSequence, sequence)
+    }
+
     package var positions: [LogPosition] {
         progress.map { stream, progress in
             var position = LogPosition()

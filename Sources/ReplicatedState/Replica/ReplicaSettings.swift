@@ -17,12 +17,13 @@ package struct ReplicaSettings: Sendable {
     /// Where the state's snapshot is kept; nil for a state that keeps none.
     package let snapshotFile: String?
     package let snapshotPace: SnapshotPace
+    package let comparisonPace: ComparisonPace
 
     package init(
         region: String, domains: [DomainBinding], context: EncryptionContext,
         dataKeyHold: Duration, keyRetryDelay: Duration = .seconds(1),
         unusedDataKeyKeep: Duration = .seconds(86_400), snapshotFile: String? = nil,
-        snapshotPace: SnapshotPace = .standard
+        snapshotPace: SnapshotPace = .standard, comparisonPace: ComparisonPace = .standard
     ) {
         precondition(Set(domains.map(\.scope)).count == domains.count, "one domain per scope")
         self.region = region
@@ -33,6 +34,7 @@ package struct ReplicaSettings: Sendable {
         self.unusedDataKeyKeep = unusedDataKeyKeep
         self.snapshotFile = snapshotFile
         self.snapshotPace = snapshotPace
+        self.comparisonPace = comparisonPace
     }
 }
 

@@ -43,6 +43,7 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
     private enum Ending {
         case tail(hadCaughtUp: Bool)
         case instanceChanged
+        case differsFromLog
     }
 
     /// Follows one instance until something ends it. True when the tail had caught up.
@@ -58,6 +59,10 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
                 try await replica.instanceEnds(snapshot)
                 return .instanceChanged
             }
+            group.addTask {
+                try await StateGuard(replica: replica).run()
+                return .differsFromLog
+            }
             defer { group.cancelAll() }
             return try await group.next() ?? .instanceChanged
         }
@@ -67,6 +72,11 @@ struct ReplicaSupervisor<State: DomainState>: Sendable {
             // Only now: the tail, which could still open an emptied state, has ended.
             replica.drop(.loading(applied: 0, total: 0))
             return false
+        case .differsFromLog:
+            // A snapshot may hold the same.
+            if let path = replica.settings.snapshotFile { SnapshotFile.remove(path) }
+            replica.drop(.loading(applied: 0, total: 0))
+            return true
         }
     }
 

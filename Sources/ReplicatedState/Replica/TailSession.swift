@@ -66,8 +66,8 @@ struct TailSession<State: DomainState>: Sendable {
     private func begin(_ start: CoordinatorTailResponse.Start) {
         let mustDrop = start.reset || replica.withCore { $0.logID != start.logID }
         if mustDrop {
-            replica.ring.removeAll()
             replica.change { core in
+                replica.ring.removeAll()
                 core.drop()
                 if case .closed = core.status { return }
                 core.status = .loading(applied: 0, total: start.entriesTotal)
@@ -88,6 +88,8 @@ struct TailSession<State: DomainState>: Sendable {
             let (stand, isOpen) = replica.withCore {
                 ($0.progress[stream]?.sequence ?? 0, $0.status.isOpen)
             }
+            // What is missing is told the general way.
+            guard batch.after <= stand else { return false }
             var opener = LentBatchOpener(instanceARN: snapshot.instance.instanceArn) {
                 replica.ring.key($0)
             }
@@ -107,6 +109,7 @@ struct TailSession<State: DomainState>: Sendable {
 
     private func take(_ batch: CoordinatorTailResponse.Batch) async throws {
         let stand = replica.withCore { $0.progress[batch.stream]?.sequence ?? 0 }
+        guard batch.after <= stand else { throw gap(batch, stand) }
         let entries = batch.entries.drop { $0.sequence <= stand }
         for entry in entries where entry.isDataKey { try await takeDataKey(entry) }
         let changes = try await open(entries)
@@ -117,6 +120,18 @@ struct TailSession<State: DomainState>: Sendable {
             replica.withCore { $0.apply(part) }
         }
         replica.change { $0.advance(to: batch.through) }
+    }
+
+    /// The tail ends, and begins again where the replica stands.
+    private func gap(_ batch: CoordinatorTailResponse.Batch, _ stand: UInt64) -> RPCError {
+        replica.logger.error(
+            "entries of the log are missing in its tail",
+            metadata: [
+                "stream": "\(batch.stream)", "after": "\(stand)", "before": "\(batch.after)",
+            ])
+        return RPCError(
+            .dataLoss, reason: "LOG_GAP",
+            message: "Entries of \(batch.stream) after \(stand) have not come.")
     }
 
     private func open(_ entries: ArraySlice<LogEntry>) async throws -> [SequencedChange] {

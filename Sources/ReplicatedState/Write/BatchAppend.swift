@@ -34,21 +34,26 @@ struct BatchAppend<State: DomainState>: Sendable {
 
     /// Makes what is durable readable here, unless the tail has brought it already, and answers.
     func settle(_ answer: CoordinatorAppendResponse, in replica: DomainReplica<State>) {
-        if let newDataKey { replica.ring.insert(newDataKey) }
-        replica.ring.take(leading + batch.changes)
+        let changes = request.records.isEmpty ? [] : sequenced(answer)
+        replica.change { core in
+            // Where all was dropped meanwhile, the tail brings what of this is in the log.
+            guard core.generation == generation else { return }
+            if let newDataKey { replica.ring.insert(newDataKey) }
+            replica.ring.take(leading + batch.changes)
+            core.apply(changes[...])
+        }
         var position = answer.position
         if request.records.isEmpty {
             let stream = domain.scope.stream(of: replica.settings.region)
             position = replica.positions.first { $0.stream == stream } ?? LogPosition()
-        } else {
-            apply(answer, to: replica)
         }
         for item in batch.items { item.finish(.success(position)) }
     }
 
-    private func apply(_ answer: CoordinatorAppendResponse, to replica: DomainReplica<State>) {
+    /// The changes with the places that they have got.
+    private func sequenced(_ answer: CoordinatorAppendResponse) -> [SequencedChange] {
         let position = answer.position
-        let changes = (leading + batch.changes).enumerated().map { index, change in
+        return (leading + batch.changes).enumerated().map { index, change in
             var value: [UInt8]?
             if case .sealed(let bytes) = change.content { value = bytes }
             return SequencedChange(
@@ -57,10 +62,6 @@ struct BatchAppend<State: DomainState>: Sendable {
                 change: DomainChange(
                     stream: position.stream, domain: domain.name, key: change.key,
                     version: change.version, value: value))
-        }
-        replica.change { core in
-            guard core.generation == generation else { return }
-            core.apply(changes[...])
         }
     }
 

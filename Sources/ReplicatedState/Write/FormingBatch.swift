@@ -16,6 +16,8 @@ struct FormingBatch<State: DomainState>: Sendable {
     /// The domain's last sequence when it began to form. One that forms behind another is appended
     /// after that one's last instead.
     let expected: UInt64
+    /// The log as the replica reads it.
+    private let logID: String
     private let dataKey: HeldDataKey
     /// Whether the data key goes into the log with the batch.
     let bringsDataKey: Bool
@@ -34,9 +36,9 @@ struct FormingBatch<State: DomainState>: Sendable {
         self.replica = replica
         self.domain = writer.domain
         self.snapshot = snapshot
-        (generation, expected) = try replica.withCore { core in
+        (generation, expected, logID) = try replica.withCore { core in
             if let error = core.status.error { throw error }
-            return (core.generation, core.progress[stream]?.domainSequence ?? 0)
+            return (core.generation, core.progress[stream]?.domainSequence ?? 0, core.logID)
         }
         if let held = replica.ring.active(stream: stream, domain: domain.name),
             !held.isOver(snapshot)
@@ -63,6 +65,7 @@ struct FormingBatch<State: DomainState>: Sendable {
         snapshot = other.snapshot
         self.generation = other.generation
         expected = other.expected
+        logID = other.logID
         dataKey = held
         bringsDataKey = false
         batch = WriteBatch(behind: other.batch)
@@ -130,6 +133,7 @@ struct FormingBatch<State: DomainState>: Sendable {
         append.request.scope = domain.scope.wire
         append.request.domain = domain.name
         append.request.expectedDomainSequence = expected
+        append.request.logID = logID
         append.request.requestID = UUID().uuidString.lowercased()
         append.request.events = batch.events
         append.request.records = records

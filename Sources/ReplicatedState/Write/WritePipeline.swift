@@ -164,7 +164,8 @@ struct WritePipeline<State: DomainState>: Sendable {
     private func catchUp(_ error: RPCError) async throws {
         let stream = writer.stream
         guard let target = error.metadata["domain-sequence"].flatMap(UInt64.init) else {
-            return try await Task.sleep(for: .milliseconds(10))
+            // The state was built from another reading of the log: the tail is about to say so.
+            return try await Task.sleep(for: .milliseconds(50))
         }
         let replica = replica
         let isThere = try await replica.progressed.wait(until: .after(.seconds(5))) {
@@ -175,11 +176,7 @@ struct WritePipeline<State: DomainState>: Sendable {
                 .unavailable, reason: "NOT_REPLICATED_YET",
                 message: "The service is behind its coordinator; try again.")
         }
-        // The last entry may be a tombstone that was removed since: nothing to apply then.
-        replica.withCore { core in
-            let known = core.progress[stream]?.domainSequence ?? 0
-            core.progress[stream]?.domainSequence = max(known, target)
-        }
+        replica.withCore { $0.notePassed(target, in: stream) }
     }
 }
 

@@ -53,6 +53,10 @@ package struct LogIdentity: Hashable, Sendable {
     package var epoch: UInt64 { history.current.epoch }
 
     package var isPrimary: Bool { region == primaryRegion }
+
+    /// The log as the services of this Region read it: a stream that was taken back or dropped and copied
+    /// again is another reading.
+    package var readingID: String { incarnation == 0 ? logID : "\(logID)/\(incarnation)" }
 }
 
 // What another Region says about reigns. All of it is decided here, inside the transaction that

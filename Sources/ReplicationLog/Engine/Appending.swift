@@ -6,6 +6,11 @@ extension LogTransaction {
     /// The command's form has been checked before.
     package func append(_ command: AppendCommand) throws -> AppendOutcome {
         if !command.requestID.isEmpty, let known = outcome(of: command.requestID) { return known }
+        if let readingID = command.readingID, readingID != state.identity?.readingID {
+            throw LogError(
+                .domainAdvanced,
+                "What \(command.domain) was decided on has been taken back in this Region.")
+        }
         let admission = try command.admission(state)
         let epoch = try admission.gate.admitAppend(to: command.stream)
         let held = state.streams[command.stream]

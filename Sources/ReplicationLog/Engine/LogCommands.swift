@@ -14,6 +14,8 @@ package struct AppendCommand: Sendable {
     package var writtenAtMicroseconds: Int64
     /// With an append to the control stream: the change of the primary that goes with it.
     package var succession: Succession?
+    /// The log as the caller reads it: what it has applied of another reading is void. Nil: not compared.
+    package var readingID: String?
 
     package init(
         stream: StreamName, domain: String, expectedDomainSequence: UInt64?,

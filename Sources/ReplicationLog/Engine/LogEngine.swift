@@ -22,6 +22,10 @@ package protocol LogEngine: Sendable {
     /// How long storage elsewhere has not answered; zero where it is on this machine.
     var silence: Duration { get }
 
+    /// A damaged entry that keeps this process from taking in what others have written behind it, until
+    /// it has been mended.
+    var obstacle: EntryPlace? { get }
+
     /// Called in the order of commits, after each commit that changed the log (not the trail alone)
     /// and before its writers are answered; entries may be none when only a position moved. Must not block. Set once, before the first write.
     func setCommitObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void)
@@ -159,6 +163,8 @@ extension LogEngine {
     package var isShared: Bool { false }
 
     package var silence: Duration { .zero }
+
+    package var obstacle: EntryPlace? { nil }
 
     package func keepFile(
         _ name: String, _ next: @escaping @Sendable () throws -> Data?

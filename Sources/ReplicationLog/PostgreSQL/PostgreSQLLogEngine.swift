@@ -48,6 +48,8 @@ package final class PostgreSQLLogEngine: TransactionalLogEngine {
 
     package var silence: Duration { listener.silence }
 
+    package var obstacle: EntryPlace? { writer.published.obstacle }
+
     package func setCommitObserver(
         _ observer: @escaping @Sendable ([LogEntry], LogState) -> Void
     ) {

@@ -5,6 +5,7 @@ import Synchronization
 final class PostgreSQLPublished: Sendable {
     private let current: Mutex<LogState>
     private let seen: Mutex<PostgreSQLRevision>
+    private let damage = Mutex<EntryPlace?>(nil)
     private let observer = CommitObserver()
 
     init(_ state: LogState, _ revision: PostgreSQLRevision) {
@@ -18,6 +19,11 @@ final class PostgreSQLPublished: Sendable {
     var revision: PostgreSQLRevision { seen.withLock { $0 } }
 
     func note(_ revision: PostgreSQLRevision) { seen.withLock { $0 = revision } }
+
+    /// The damaged entry behind which others' commits wait to be shown.
+    var obstacle: EntryPlace? { damage.withLock { $0 } }
+
+    func note(obstacle: EntryPlace?) { damage.withLock { $0 = obstacle } }
 
     func setObserver(_ observer: @escaping @Sendable ([LogEntry], LogState) -> Void) {
         self.observer.set(observer)

@@ -22,6 +22,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
     private var attempts: Int64 = 0
     /// A transaction whose commit was sent and never answered.
     private var uncertain: Uncertain?
+    /// The damaged entry behind which others' commits wait to be taken in.
+    private var obstacle: LogError?
     /// After a failure to connect, until when no other attempt is made.
     private var pauseUntil = ContinuousClock.now
 
@@ -166,7 +168,10 @@ final class PostgreSQLWriter: @unchecked Sendable {
             return uncertain.completions
         }
         uncertain = nil
-        try takeIn(head, connection)
+        let obstacle = try takeIn(head, connection)
+        let known = try obstacle.map { _ in
+            try PostgreSQLStateReader(connection: connection, region: region).state()
+        }
         counter = head.counter
         let tables = PostgreSQLTables(
             connection, region: region, nextStream: head.nextStream, nextDomain: head.nextDomain)
@@ -174,14 +179,16 @@ final class PostgreSQLWriter: @unchecked Sendable {
         for (hint, rows) in prefetched {
             try tables.take(rows, domain: hint.domain, keys: hint.keys)
         }
-        let transaction = LogTransaction(tables: tables, state: state, chain: chain) { id in
-            self.memory[id]
-        }
+        let transaction = LogTransaction(
+            tables: tables, state: known ?? state, chain: known == nil ? chain : head.chain
+        ) { id in self.memory[id] }
         let completions = try group.map { try $0.run(transaction) }
         guard transaction.writes > 0 else {
             try connection.rollBack()
             return completions
         }
+        // Behind a damaged entry only what mends it goes on: news would be shown out of order.
+        if let obstacle, !transaction.stored.isEmpty { throw obstacle }
         try transaction.finish()
         try tables.send()
         // Dropping or compacting a large log may take longer.
@@ -244,6 +251,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
             throw error
         }
         counter += 1
+        // What has been mended is taken in with what others have written.
+        guard obstacle == nil else { return }
         revision = next
         published.note(revision)
         self.chain = chain
@@ -268,7 +277,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
             guard seen.map({ PostgreSQLRevision(head).continues($0) }) ?? true else {
                 throw PostgreSQLError.wentBack
             }
-            try takeIn(head, connection)
+            _ = try takeIn(head, connection)
             try connection.queue(.commit)
             _ = try connection.flush()
         } catch {
@@ -278,58 +287,32 @@ final class PostgreSQLWriter: @unchecked Sendable {
         }
     }
 
-    /// Takes in what the transaction's snapshot holds and tells the observer of it in order.
-    private func takeIn(_ head: PostgreSQLHead, _ connection: PostgreSQLConnection) throws {
+    /// Takes in what the transaction's snapshot holds and tells the observer of it in order. Returns what
+    /// keeps it from going on: an entry that is damaged, until it has been mended.
+    private func takeIn(
+        _ head: PostgreSQLHead, _ connection: PostgreSQLConnection
+    ) throws -> LogError? {
         let found = PostgreSQLRevision(head)
-        guard found != revision else { return }
+        guard found != revision else { return nil }
         guard found.continues(revision) else { throw PostgreSQLError.wentBack }
         let reader = PostgreSQLStateReader(connection: connection, region: region)
         let fresh = try reader.state()
-        var shown = state
-        shown.identity = fresh.identity
-        if fresh.identity?.logID != state.identity?.logID {
-            shown.streams = [:]
-            memory.forgetAll()
-        }
-        shown.streams = shown.streams.filter { fresh.streams[$0.key]?.id == $0.value.id }
-        if shown.streams.count != state.streams.count { published.tell([], shown) }
-        for (name, stream) in fresh.streams {
-            try takeIn(stream, of: name, reader, &shown)
+        var news = PostgreSQLNews(reader, published, shown: state)
+        defer { published.note(obstacle: obstacle?.damaged) }
+        do {
+            obstacle = nil
+            defer { state = news.shown }
+            try news.takeIn(fresh, &memory)
+        } catch let error as LogError where error.damaged != nil {
+            obstacle = error
+            return error
         }
         state = fresh
         chain = head.chain
         revision = found
         published.note(revision)
         published.publish(fresh, [])
-    }
-
-    private func takeIn(
-        _ stream: StreamState, of name: StreamName, _ reader: PostgreSQLStateReader,
-        _ shown: inout LogState
-    ) throws {
-        var after = shown.streams[name]?.head ?? 0
-        var pending: [LogEntry] = []
-        while after < stream.head {
-            let found = try reader.entries(
-                of: stream, after: after, through: stream.head, &memory)
-            pending += found
-            let isLast = found.count < PostgreSQLStateReader.chunk
-            after = isLast ? stream.head : found.last?.sequence ?? stream.head
-            var whole = pending[...]
-            if !isLast, let commit = pending.last?.commit {
-                whole = pending.prefix { $0.commit != commit }
-            }
-            guard isLast || !whole.isEmpty else { continue }
-            var step = stream
-            if !isLast, let last = whole.last {
-                step.head = last.commit
-                step.headEpoch = last.epoch
-            }
-            shown.streams[name] = step
-            published.tell(Array(whole), shown)
-            pending.removeFirst(whole.count)
-        }
-        shown.streams[name] = stream
+        return nil
     }
 
     // MARK: - The session

@@ -52,6 +52,7 @@ extension RegionConfiguration {
             dataKeyHold: try seconds(config, "dataKeyHoldSeconds", 1...3_600, default: 300),
             snapshotEntries: try number(
                 config, "snapshotEntries", 0...1_000_000_000, default: 50_000),
+            comparison: try seconds(config, "comparisonSeconds", 1...86_400, default: 3_600),
             tombstoneHorizon: try seconds(
                 config, "tombstoneHorizonSeconds", 60...31_536_000, default: 90 * 86_400),
             history: try seconds(

@@ -84,6 +84,8 @@ public struct RegionConfiguration: Sendable {
     public let dataKeyHold: Duration
     /// Entries that a start of the directory reads at most before it keeps a snapshot; 0: it keeps none.
     public let snapshotEntries: Int
+    /// Longest time between two comparisons of what services serve with the log.
+    public let comparison: Duration
     /// How long a tombstone is kept.
     public let tombstoneHorizon: Duration
     /// How long an entry of the log that a newer one has replaced is kept at least: a backup that is
@@ -108,6 +110,7 @@ public struct RegionConfiguration: Sendable {
         operatorRoles: [String: Set<String>] = [:],
         availableRegions: [String] = Self.regionsEnabledByDefault,
         dataKeyHold: Duration = .seconds(300), snapshotEntries: Int = 50_000,
+        comparison: Duration = .seconds(3_600),
         tombstoneHorizon: Duration = .seconds(90 * 86_400),
         history: Duration = Self.historyByDefault, recordsKeyUse: Bool = false,
         trailCheckpoint: Duration = .seconds(300), logStorage: LogStorage = .sqlite,
@@ -129,6 +132,7 @@ public struct RegionConfiguration: Sendable {
         self.availableRegions = availableRegions
         self.dataKeyHold = dataKeyHold
         self.snapshotEntries = snapshotEntries
+        self.comparison = comparison
         self.tombstoneHorizon = tombstoneHorizon
         self.history = history
         self.recordsKeyUse = recordsKeyUse

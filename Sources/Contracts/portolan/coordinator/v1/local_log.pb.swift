@@ -83,6 +83,11 @@ public nonisolated struct CoordinatorAppendRequest: Sendable {
   /// Unique per append (UUID). A repeat within five minutes answers like the first.
   public var requestID: String = String()
 
+  /// The log as the caller reads it (TailResponse.Start). When this Region reads it differently by now,
+  /// since something was taken back, what the caller has applied is void: DOMAIN_ADVANCED without a
+  /// sequence. Empty: not compared.
+  public var logID: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -234,6 +239,10 @@ public nonisolated struct CoordinatorTailResponse: Sendable {
     /// Clears the value of `through`. Subsequent reads from it will return its default value.
     public mutating func clearThrough() {self._through = nil}
 
+    /// The batch holds all that comes after this sequence. A caller that stands before it has missed
+    /// something and must ask again.
+    public var after: UInt64 = 0
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
     public init() {}
@@ -300,7 +309,7 @@ nonisolated extension CoordinatorScope: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AppendRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}domain\0\u{3}expected_domain_sequence\0\u{1}records\0\u{1}events\0\u{3}request_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}domain\0\u{3}expected_domain_sequence\0\u{1}records\0\u{1}events\0\u{3}request_id\0\u{3}log_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -314,6 +323,7 @@ nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProt
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.records) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.logID) }()
       default: break
       }
     }
@@ -338,6 +348,9 @@ nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProt
     if !self.requestID.isEmpty {
       try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 6)
     }
+    if !self.logID.isEmpty {
+      try visitor.visitSingularStringField(value: self.logID, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -348,6 +361,7 @@ nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProt
     if lhs.records != rhs.records {return false}
     if lhs.events != rhs.events {return false}
     if lhs.requestID != rhs.requestID {return false}
+    if lhs.logID != rhs.logID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -590,7 +604,7 @@ nonisolated extension CoordinatorTailResponse.Start: SwiftProtobuf.Message, Swif
 
 nonisolated extension CoordinatorTailResponse.Batch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = CoordinatorTailResponse.protoMessageName + ".Batch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}entries\0\u{1}through\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}entries\0\u{1}through\0\u{1}after\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -601,6 +615,7 @@ nonisolated extension CoordinatorTailResponse.Batch: SwiftProtobuf.Message, Swif
       case 1: try { try decoder.decodeSingularStringField(value: &self.stream) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.entries) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._through) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.after) }()
       default: break
       }
     }
@@ -620,6 +635,9 @@ nonisolated extension CoordinatorTailResponse.Batch: SwiftProtobuf.Message, Swif
     try { if let v = self._through {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if self.after != 0 {
+      try visitor.visitSingularUInt64Field(value: self.after, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -627,6 +645,7 @@ nonisolated extension CoordinatorTailResponse.Batch: SwiftProtobuf.Message, Swif
     if lhs.stream != rhs.stream {return false}
     if lhs.entries != rhs.entries {return false}
     if lhs._through != rhs._through {return false}
+    if lhs.after != rhs.after {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

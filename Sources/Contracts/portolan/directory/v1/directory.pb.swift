@@ -1109,6 +1109,12 @@ public nonisolated struct DirectoryGetStatusResponse: Sendable {
 
   public var positions: [LogPosition] = []
 
+  /// How often what is served here was compared with the log since the start, and how often it differed
+  /// and was built anew.
+  public var comparisons: UInt64 = 0
+
+  public var differences: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3132,7 +3138,7 @@ nonisolated extension DirectoryGetStatusRequest: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension DirectoryGetStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetStatusResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}reason\0\u{1}users\0\u{1}groups\0\u{1}memberships\0\u{1}positions\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}reason\0\u{1}users\0\u{1}groups\0\u{1}memberships\0\u{1}positions\0\u{1}comparisons\0\u{1}differences\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3146,6 +3152,8 @@ nonisolated extension DirectoryGetStatusResponse: SwiftProtobuf.Message, SwiftPr
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.groups) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.memberships) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.positions) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.comparisons) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.differences) }()
       default: break
       }
     }
@@ -3170,6 +3178,12 @@ nonisolated extension DirectoryGetStatusResponse: SwiftProtobuf.Message, SwiftPr
     if !self.positions.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.positions, fieldNumber: 6)
     }
+    if self.comparisons != 0 {
+      try visitor.visitSingularUInt64Field(value: self.comparisons, fieldNumber: 7)
+    }
+    if self.differences != 0 {
+      try visitor.visitSingularUInt64Field(value: self.differences, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3180,6 +3194,8 @@ nonisolated extension DirectoryGetStatusResponse: SwiftProtobuf.Message, SwiftPr
     if lhs.groups != rhs.groups {return false}
     if lhs.memberships != rhs.memberships {return false}
     if lhs.positions != rhs.positions {return false}
+    if lhs.comparisons != rhs.comparisons {return false}
+    if lhs.differences != rhs.differences {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -4828,7 +4828,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__get_status_request__de
   (ProtobufCMessageInit) portolan__directory__v1__get_status_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor portolan__directory__v1__get_status_response__field_descriptors[6] =
+static const ProtobufCFieldDescriptor portolan__directory__v1__get_status_response__field_descriptors[8] =
 {
   {
     "state",
@@ -4902,8 +4902,34 @@ static const ProtobufCFieldDescriptor portolan__directory__v1__get_status_respon
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "comparisons",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__GetStatusResponse, comparisons),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "differences",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__GetStatusResponse, differences),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned portolan__directory__v1__get_status_response__field_indices_by_name[] = {
+  6,   /* field[6] = comparisons */
+  7,   /* field[7] = differences */
   3,   /* field[3] = groups */
   4,   /* field[4] = memberships */
   5,   /* field[5] = positions */
@@ -4914,7 +4940,7 @@ static const unsigned portolan__directory__v1__get_status_response__field_indice
 static const ProtobufCIntRange portolan__directory__v1__get_status_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor portolan__directory__v1__get_status_response__descriptor =
 {
@@ -4924,7 +4950,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__get_status_response__d
   "Portolan__Directory__V1__GetStatusResponse",
   "portolan.directory.v1",
   sizeof(Portolan__Directory__V1__GetStatusResponse),
-  6,
+  8,
   portolan__directory__v1__get_status_response__field_descriptors,
   portolan__directory__v1__get_status_response__field_indices_by_name,
   1,  portolan__directory__v1__get_status_response__number_ranges,

@@ -696,10 +696,16 @@ struct  Portolan__Directory__V1__GetStatusResponse
   uint64_t memberships;
   size_t n_positions;
   Portolan__Log__V1__Position **positions;
+  /*
+   * How often what is served here was compared with the log since the start, and how often it differed
+   * and was built anew.
+   */
+  uint64_t comparisons;
+  uint64_t differences;
 };
 #define PORTOLAN__DIRECTORY__V1__GET_STATUS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__get_status_response__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0, 0 }
 
 
 struct  Portolan__Directory__V1__ReapplyRecordsRequest
