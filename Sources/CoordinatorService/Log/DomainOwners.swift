@@ -9,12 +9,13 @@ enum DomainOwners {
     static let application = "application"
     static let session = "session"
     static let scimToken = "scim-token"
+    static let breakGlass = "break-glass"
     /// Written by the coordinators themselves.
     static let instance = "instance"
     static let canary = "canary"
 
     /// Domains whose records are sealed under data keys.
-    static let sealed = [directory, permission, application, session, scimToken]
+    static let sealed = [directory, permission, application, session, scimToken, breakGlass]
 
     private static let owners: [String: (service: String, scope: CoordinatorScope)] = [
         directory: ("directory", .control),
@@ -22,6 +23,7 @@ enum DomainOwners {
         application: ("permission", .regional),
         session: ("portal", .regional),
         scimToken: ("portal", .control),
+        breakGlass: ("portal", .control),
     ]
 
     /// The stream that the append goes to.

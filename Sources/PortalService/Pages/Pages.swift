@@ -35,11 +35,19 @@ struct Pages: Sendable {
         for name in try Self.files(in: folder) {
             let data = try Data(contentsOf: folder.appendingPathComponent(name))
             assets[name] = Asset(
-                contentType: name.hasSuffix(".css") ? "text/css; charset=utf-8" : "image/svg+xml",
+                contentType: Self.contentType(name),
                 body: ByteBuffer(bytes: data))
         }
         self.library = library
         self.assets = assets
+    }
+
+    private static func contentType(_ name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "css": "text/css; charset=utf-8"
+        case "js": "text/javascript; charset=utf-8"
+        default: "image/svg+xml"
+        }
     }
 
     /// A whole page. `content` is what the screen's template reads.
