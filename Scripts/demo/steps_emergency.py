@@ -1,4 +1,4 @@
-"""Access while the identity provider is away: set up before, used in the dark, reviewed afterwards."""
+"""Access while the identity provider is away: set up before, used in the dark, then reviewed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def prepare(world: World) -> None:
     cli, check = world.cli, world.verdict.check
     with world.verdict.step("Emergency access is set up", "M16"):
         page = world.browser().open(world.portal(world.primary) + "/break-glass")
-        check("M16", "before anybody is set up there is no such page", page.status == 404, page.text)
+        check("M16", "before anybody is set up there is no such page", page.status == 404,
+              page.text)
         said = cli.refused("break-glass", "create", USER, "--role", f"{ACCOUNT}/NoSuchRole")
         check("M16", "a role that does not exist is refused", "ROLE_UNKNOWN" in said, said)
         made = cli.json("break-glass", "create", USER, "--role", f"{ACCOUNT}/{ROLE}",
@@ -111,7 +112,8 @@ def afterwards(world: World) -> None:
             world.portal(other) + "/start", follow=False).status == 303, pause=0.02)
         check("M16", f"revoked in {primary}, it is over in {other} "
               f"{(time.monotonic() - began) * 1000:.0f} ms later", True)
-        reviewer(world)("break-glass", "review", grant["grantId"], "--note", "Drill", region=primary)
+        reviewer(world)("break-glass", "review", grant["grantId"], "--note", "Drill",
+                        region=primary)
         cli("break-glass", "disable", USER)
         eventually("the other Region has it", lambda: "no" in cli(
             "break-glass", "list", region=other).split())
@@ -119,6 +121,28 @@ def afterwards(world: World) -> None:
             world.browser(), world.portal(other), USER, "May I still come in?")
         check("M16", "disabled, she does not get in", page.status == 403, page.text)
         cli("break-glass", "enable", USER)
+
+
+def after_promotion(world: World) -> None:
+    """Another Region is the primary: users are administered there, their keys go on everywhere."""
+    cli, check = world.cli, world.verdict.check
+    with world.verdict.step(f"Emergency access, administered in {world.primary} now", "M16"):
+        made = cli.json("break-glass", "enrol", USER, region=world.primary)["enrolment"]
+        page = SecurityKey().enrol(world.browser(), made["url"])
+        check("M16", "a key is enrolled at the new primary", made["url"].startswith(
+            world.portal(world.primary)) and page.status == 200, page.text)
+        for region in world.regions:
+            browser = world.browser()
+            page = world.facts["keys"][0].sign_in(
+                browser, world.portal(region), USER, f"A drill in {region}", 15)
+            check("M16", f"a key from before opens {region}", page.status == 200, page.text)
+            browser.submit(page, page.form("/sign-out"))
+        waiting = eventually("the drills are over", lambda: (
+            lambda found: found if len(found) == len(world.regions) else None)(cli.json(
+                "break-glass", "grants", "--unreviewed", region=world.primary).get("grants", [])))
+        for grant in waiting:
+            reviewer(world)("break-glass", "review", grant["grantId"], "--note", "Drill",
+                            region=world.primary)
 
 
 def reviewer(world: World) -> Cli:
@@ -170,7 +194,8 @@ def _reviewed(world: World, browser, page, other: str) -> None:  # noqa: ANN001
     eventually("its end is recorded", lambda: "EndBreakGlassGrant" in events_named(
         cli.json("trail", "list", "--event-name", "EndBreakGlassGrant", region=other)))
     noted = cli.run("status", region=other).stderr
-    check("M16", "the alarm goes on until somebody has looked", "waits for review: 1" in noted, noted)
+    check("M16", "the alarm goes on until somebody has looked", "waits for review: 1" in noted,
+          noted)
     said = cli.refused("break-glass", "review", grant, "--note", "mine", region=other)
     check("M16", "who enrolled the key does not review", "OWN_GRANT" in said, said)
     bob("break-glass", "review", grant, "--note", "As incident 4711 says", region=other)

@@ -166,6 +166,29 @@ struct WebAuthnTests {
         #expect(AssertionKey(algorithm: -35, bytes: registered.publicKey) == nil)
     }
 
+    @Test("an RSA key serves as well, as another implementation made it")
+    func rsa() throws {
+        let registered = try UnverifiedRegistration(
+            clientDataJSON: SoftwareKey.clientData(
+                "webauthn.create", challenge: Self.challenge, origin: Self.party.origin),
+            authenticatorData: Array(try #require(Data(base64Encoded: RSAVector.registration)))
+        ).verified(for: Self.party, challenge: Self.challenge)
+        #expect(registered.algorithm == .rs256)
+        #expect(registered.credentialID == Array("rsa-credential".utf8))
+        #expect(registered.signCount == 3)
+        let rpHash = Array(SHA256.hash(data: Data(Self.party.id.utf8)))
+        let client = SoftwareKey.clientData(
+            "webauthn.get", challenge: Self.challenge, origin: Self.party.origin)
+        let assertion = UnverifiedAssertion(
+            clientDataJSON: client, authenticatorData: rpHash + [0x05, 0, 0, 0, 4],
+            signature: Array(try #require(Data(base64Encoded: RSAVector.signature))))
+        let known = try #require(
+            AssertionKey(algorithm: registered.algorithm.rawValue, bytes: registered.publicKey))
+        #expect(
+            try assertion.verified(
+                by: known, for: Self.party, challenge: Self.challenge, lastCount: 3) == 4)
+    }
+
     @Test("what is cut off anywhere is refused and never crashes")
     func cutOff() throws {
         let key = SoftwareKey()

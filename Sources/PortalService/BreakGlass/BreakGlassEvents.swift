@@ -40,9 +40,7 @@ enum BreakGlassEvents {
         ]
         if let user {
             additional["UserName"] = user.name
-            actor.type = "BreakGlassUser"
-            actor.userName = user.name
-            actor.principalID = user.userID
+            actor.name(user)
         }
         var event = TrailEvent(
             name: "BreakGlassAuthentication", source: signIn, actor: actor,
@@ -53,11 +51,9 @@ enum BreakGlassEvents {
     }
 
     static func ended(_ grant: PortalBreakGlassGrant, actor: TrailActor) -> TrailEvent {
-        var event = TrailEvent(
+        TrailEvent(
             name: "EndBreakGlassGrant", source: access, actor: actor, type: "AwsServiceEvent",
             request: ["grantId": grant.grantID, "cause": grant.endCause])
-        event.actor.identityStoreArn = ""
-        return event
     }
 
     /// A key was enrolled, or could not be.
@@ -65,9 +61,7 @@ enum BreakGlassEvents {
         _ user: PortalBreakGlassUser, _ key: PortalSecurityKey, actor: TrailActor
     ) -> TrailEvent {
         var actor = actor
-        actor.type = "BreakGlassUser"
-        actor.userName = user.name
-        actor.principalID = user.userID
+        actor.name(user)
         return TrailEvent(
             name: "RegisterSecurityKey", source: access, actor: actor,
             request: [
@@ -108,5 +102,15 @@ enum BreakGlassEvents {
 
     private static func roles(_ roles: [PortalBreakGlassRole]) -> [String] {
         roles.map { "\($0.accountID)/\($0.permissionSetName)" }
+    }
+}
+
+extension TrailActor {
+    /// Somebody who is set up for emergencies; nobody of the identity store.
+    mutating func name(_ user: PortalBreakGlassUser) {
+        type = "BreakGlassUser"
+        userName = user.name
+        principalID = user.userID
+        identityStoreArn = ""
     }
 }

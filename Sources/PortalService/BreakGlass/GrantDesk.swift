@@ -21,6 +21,9 @@ struct GrantDesk: Sendable {
         let events: [TrailEvent]
     }
 
+    /// The end of the grant has been written already.
+    struct Closed: Error {}
+
     /// Session, grant, counter and events in one append; only then the token.
     ///
     /// Throws: `KeyRefusal.counterRegression` when somebody else was quicker with the same key.
@@ -132,6 +135,8 @@ struct GrantDesk: Sendable {
     }
 
     /// Writes the end of a grant of this Region down, once.
+    ///
+    /// Throws: `Closed`.
     func close(_ ended: PortalBreakGlassGrant, event: TrailEvent) async throws {
         var changes = [try Self.change(ended)]
         if ended.endCause == BreakGlassEvents.userGone {
@@ -142,7 +147,7 @@ struct GrantDesk: Sendable {
         }
         let all = changes
         _ = try await log.write { state in
-            guard state.grants.all[ended.grantID]?.endedAtUs == 0 else { throw CancellationError() }
+            guard state.grants.all[ended.grantID]?.endedAtUs == 0 else { throw Closed() }
             return RecordWrite(changes: all, events: [event])
         }
     }

@@ -34,7 +34,7 @@ struct GrantWatch: Sendable {
             actor.credentialID = ended.grantID
             do {
                 try await desk.close(ended, event: BreakGlassEvents.ended(ended, actor: actor))
-            } catch is CancellationError {
+            } catch is GrantDesk.Closed {
                 // Another process of this portal has written it.
                 continue
             }

@@ -18,10 +18,11 @@ struct KeyCeremony: Sendable {
         self.guardian = guardian
     }
 
-    /// The host without its first label, if that leaves two at least.
+    /// The host without its first label, if that leaves two at least and it is no address.
     static func parent(of host: String) -> String {
         let labels = host.split(separator: ".")
-        return labels.count > 2 ? labels.dropFirst().joined(separator: ".") : host
+        let isName = labels.last?.allSatisfy(\.isNumber) == false
+        return labels.count > 2 && isName ? labels.dropFirst().joined(separator: ".") : host
     }
 
     /// The browser's secret, made for those that have none.

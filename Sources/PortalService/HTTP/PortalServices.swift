@@ -82,7 +82,7 @@ struct PortalFeatures: Sendable {
     func router() -> Router<PortalContext> {
         let router = Router(context: PortalContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
-        router.add(middleware: ErrorPages(pages: pages))
+        router.add(middleware: ErrorPages(pages: pages, breakGlass: breakGlass))
         addPublic(to: router)
         addPersonal(to: router)
         addConsole(to: router)

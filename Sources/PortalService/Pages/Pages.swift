@@ -71,13 +71,17 @@ struct Pages: Sendable {
         return text
     }
 
-    func failure(_ failure: PortalFailure, requestID: String) throws -> Response {
+    func failure(
+        _ failure: PortalFailure, requestID: String, offersEmergency: Bool
+    ) throws -> Response {
         struct Content: Sendable {
             let title, message, reference: String
+            let isEmergencyOffered: Bool
             let action: [String: String]?
         }
         let content = Content(
             title: failure.title, message: failure.message, reference: requestID,
+            isEmergencyOffered: offersEmergency,
             action: failure.action.map { ["label": $0.label, "path": $0.path] })
         return try page(
             "failure", PageFrame(title: failure.title), content: content, status: failure.status)

@@ -36,8 +36,13 @@ struct SignedInPerson: Sendable {
         actor.type = emergency == nil ? "IdentityCenterUser" : "BreakGlassUser"
         actor.userName = user.userName
         actor.principalID = user.userID
-        actor.onBehalfOfUserID = user.userID
         actor.credentialID = claims.sid
+        if emergency == nil {
+            actor.onBehalfOfUserID = user.userID
+        } else {
+            // Nobody of the identity store.
+            actor.identityStoreArn = ""
+        }
     }
 
     /// Call options that name the person to the service.

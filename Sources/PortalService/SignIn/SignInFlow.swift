@@ -228,12 +228,12 @@ struct SignInFlow: Sendable {
             var frame = PageFrame(title: "Sign in")
             frame.region = snapshot.region
             frame.instanceName = snapshot.instance.name
-            var response = try pages.page(
-                "sign-in-post", frame,
-                content: [
-                    "url": url, "request": samlRequest, "relayState": relayState,
-                    "host": String(origin.split(separator: "/").last ?? ""),
-                ])
+            let fields: [String: any Sendable] = [
+                "isEmergencyOffered": breakGlass.isOffered, "url": url, "request": samlRequest,
+                "relayState": relayState,
+                "host": String(origin.split(separator: "/").last ?? ""),
+            ]
+            var response = try pages.page("sign-in-post", frame, content: fields)
             response.headers[.contentSecurityPolicy] = SecurityHeaders.policy(formOrigin: origin)
             return response
         }

@@ -247,6 +247,21 @@ struct EmergencySignInTests {
         #expect(try await start(cookie).0 == .seeOther)
     }
 
+    @Test("a provider whose answers are refused leaves the other way in")
+    func refusedAssertion() async throws {
+        let portal = try TestPortal()
+        let nobody = EmergencyPerson(portal: portal, key: SoftwareKey(), userID: "")
+        let link = "href=\"/break-glass\""
+        #expect(try await !nobody.post("/saml/acs", ["SAMLResponse": "x"]).page.contains(link))
+        _ = try await EmergencyPerson.prepared(portal)
+        #expect(try await nobody.post("/saml/acs", ["SAMLResponse": "x"]).page.contains(link))
+        let byForm = try TestPortal(binding: "POST")
+        let person = try await EmergencyPerson.prepared(byForm)
+        #expect(try await person.get("/start").page.contains(link))
+        portal.gate.accept("somebody.else@example.com")
+        #expect(try await !nobody.post("/saml/acs", ["SAMLResponse": "x"]).page.contains(link))
+    }
+
     @Test("without anybody set up there is no such page")
     func notOffered() async throws {
         let portal = try TestPortal()
