@@ -135,8 +135,9 @@ let package = Package(
         .target(
             name: "PortalService",
             dependencies: [
-                "AccessPolicy", "SAML", "SCIM", "ReplicatedState", "ServiceKit", "Contracts", "RPC",
-                "Cryptography", asyncHTTPClient, hummingbird, hummingbirdHTTP2, hummingbirdTLS, jwt,
+                "AccessPolicy", "SAML", "SCIM", "WebAuthn", "ReplicatedState", "ServiceKit",
+                "Contracts", "RPC", "Cryptography", asyncHTTPClient, hummingbird, hummingbirdHTTP2,
+                hummingbirdTLS, jwt,
                 logging,
                 metrics, mustache, nioCore, nioSSL, protobuf, swiftCrypto,
             ],
@@ -205,6 +206,9 @@ let package = Package(
             ]),
         // PKCS #11 modules are loaded when they are asked for; its header comes with libp11-kit-dev.
         .target(name: "CPKCS11"),
+        .systemLibrary(
+            name: "CFIDO2", pkgConfig: "libfido2", providers: [.apt(["libfido2-dev"])]),
+        .target(name: "WebAuthn", dependencies: ["CFIDO2", "Cryptography"], swiftSettings: strict),
         .target(name: "XMLSignature", dependencies: ["CXMLSignature"], swiftSettings: strict),
         .systemLibrary(
             name: "CXMLSecurity", pkgConfig: "xmlsec1-openssl",
@@ -252,6 +256,12 @@ let package = Package(
             name: "SAMLTests", dependencies: ["SAML", "XMLSignature"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "SCIMTests", dependencies: ["SCIM"], swiftSettings: strict),
+        .target(
+            name: "WebAuthnTesting", dependencies: [swiftCrypto], path: "Tests/WebAuthnTesting",
+            swiftSettings: strict),
+        .testTarget(
+            name: "WebAuthnTests", dependencies: ["WebAuthn", "WebAuthnTesting", swiftCrypto],
+            swiftSettings: strict),
         .testTarget(
             name: "ReplicationLogTests",
             dependencies: ["ReplicationLog", "Simulation", "Contracts", grdb, protobuf],
@@ -312,9 +322,8 @@ let package = Package(
         .testTarget(
             name: "PortalServiceTests",
             dependencies: [
-                "PortalService", "AccessPolicy", "SAML", "SCIM", "Contracts", "RPC", "ServiceKit",
-                hummingbird,
-                hummingbirdTesting, jwt, protobuf,
+                "PortalService", "AccessPolicy", "SAML", "SCIM", "WebAuthn", "WebAuthnTesting",
+                "Contracts", "RPC", "ServiceKit", hummingbird, hummingbirdTesting, jwt, protobuf,
             ],
             swiftSettings: strict),
     ]

@@ -15,9 +15,9 @@ SERVICES = {"DirectoryService", "PermissionService", "KeyService", "CoordinatorS
             "PortalService"}
 # The layers, lowest first: a target may import targets of lower layers only.
 LAYERS = [
-    {"COpenSSL", "CXMLSecurity", "CZlib", "CPostgreSQL"},
+    {"CFIDO2", "COpenSSL", "CXMLSecurity", "CZlib", "CPostgreSQL"},
     {"CXMLSignature", "Cryptography", "AccessPolicy", "SCIM", "RPC"},
-    {"XMLSignature", "Contracts"},
+    {"WebAuthn", "XMLSignature", "Contracts"},
     {"SAML", "ReplicationLog", "ServiceKit"},
     {"ReplicatedState"},
     SERVICES,
@@ -26,6 +26,7 @@ LAYERS = [
 EXECUTABLES = {"portolan", "portolan-bench", "protoc-gen-portolan"}
 # Modules that only one target may touch: everything else goes through its owner.
 OWNED = {
+    "CFIDO2": {"WebAuthn"},
     "COpenSSL": {"Cryptography"},
     "CXMLSecurity": {"CXMLSignature"},
     "CZlib": {"RPC"},
@@ -37,6 +38,7 @@ OWNED = {
     "GRDB": {"ReplicationLog", "KeyService", "CoordinatorService"},
     "SAML": {"PortalService", "portolan"},
     "SCIM": {"PortalService"},
+    "WebAuthn": {"PortalService"},
     "AccessPolicy": {"KeyService", "PortalService", "portolan", "portolan-bench"},
     "ReplicationLog": {"CoordinatorService"},
 }

@@ -125,6 +125,30 @@ class Chromium:
             time.sleep(0.1)
         raise TimeoutError(f"the sign-in ended at {self.url}: {self.text[:300]}")
 
+    def add_security_key(self) -> None:
+        """A key at the USB port whose person touches it and knows its PIN."""
+        self.send("WebAuthn.enable")
+        self.send("WebAuthn.addVirtualAuthenticator", options={
+            "protocol": "ctap2", "transport": "usb", "hasResidentKey": False,
+            "hasUserVerification": True, "isUserVerified": True,
+            "automaticPresenceSimulation": True})
+
+    def fill(self, **values: str) -> None:
+        for name, value in values.items():
+            self.evaluate(f"document.querySelector('[name={name}]').value={json.dumps(value)}")
+
+    def press(self, selector: str, shows: str = "", seconds: float = 20) -> None:
+        """Clicks, and waits for the page that comes of it; shows: a text that it has."""
+        self.evaluate("window.before = true")
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(f"{found}.click()")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.evaluate("window.before") and shows in self.text:
+                return self._loaded()
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.url} stays: {self.text[:500]}")
+
     def look(self, width: int, height: int, dark: bool = False) -> None:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=width < 600)

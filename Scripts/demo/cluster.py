@@ -119,7 +119,12 @@ class Cluster:
 
     @property
     def context(self) -> Path:
-        return self.directory / "context.json"
+        return self.context_of("alice")
+
+    def context_of(self, operator: str) -> Path:
+        """How an operator reaches the Regions; the administrator's is the usual one."""
+        return self.directory / ("context.json" if operator == "alice"
+                                 else f"context-{operator}.json")
 
     def clean(self) -> None:
         """Ends what a run before left behind, by recorded process only, and empties the state.
@@ -179,10 +184,14 @@ class Cluster:
                 # Few, so that services that are started again do so from their snapshot.
                 "snapshotEntries": 1_000,
                 "trail": {"checkpointSeconds": 2},
-                "operators": {"names": ["alice"], "alice": {"roles": ["administrator"]}},
+                "operators": {"names": ["alice", "bob"], "alice": {"roles": ["administrator"]},
+                              "bob": {"roles": ["auditor"]}},
             })
-        self._write(self.context, self._context(self.pki, regions[0], {
-            region: {s: self.address(region, s) for s in SERVICES} for region in regions}))
+        addresses = {
+            region: {s: self.address(region, s) for s in SERVICES} for region in regions}
+        for operator in ("alice", "bob"):
+            self._write(self.context_of(operator), self._context(
+                self.pki, regions[0], addresses, operator))
 
     def configure_one(self, region: str, pki: Path, base: int) -> None:
         """A Region by itself, on ports from base up, with identities made elsewhere."""
@@ -197,8 +206,8 @@ class Cluster:
         self._write(self.context, self._context(pki, region, {region: address}))
 
     @staticmethod
-    def _context(pki: Path, region: str, regions: dict) -> dict:
-        operator = pki / "operators" / "alice"
+    def _context(pki: Path, region: str, regions: dict, name: str = "alice") -> dict:
+        operator = pki / "operators" / name
         return {
             "trustDomain": TRUST_DOMAIN,
             "roots": str(pki / "root.pem"),
@@ -307,17 +316,18 @@ class Cluster:
 
 
 class Cli:
-    """The operator's command line, as people run it."""
+    """An operator's command line, as people run it."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, operator: str = "alice") -> None:
         self.cluster = cluster
+        self.context = cluster.context_of(operator)
 
     def run(self, *arguments: str, region: str | None = None, timeout: float = 60,
             json_output: bool = False, context: bool = True,
             ) -> subprocess.CompletedProcess[str]:
         command = [str(self.cluster.binary), *map(str, arguments)]
         if context:
-            command += ["--context", str(self.cluster.context)]
+            command += ["--context", str(self.context)]
         if region:
             command += ["--region", region]
         if json_output:

@@ -181,6 +181,11 @@ class IdentityProvider:
         self._server.shutdown()
         self._server.server_close()
 
+    def resume(self) -> None:
+        """Serves again after stop(), at the same address."""
+        self._bind(self._server.server_address[1])
+        self.serve()
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     idp: IdentityProvider

@@ -48,6 +48,7 @@ def take(directory: Path, regions: dict[str, str], user_name: str) -> int:
                           "add-region": "/console/regions/add",
                           "acs-urls": "/console/sign-in-urls",
                           "users": "/console/users", "sessions": "/console/sessions",
+                          "emergency": "/console/break-glass",
                           "trail": "/console/trail"} | _asking(portal, directory.parent)
             else:
                 pages = {f"portal-{region}": "/start", f"settings-{region}": "/console/settings"}

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from . import steps_emergency as emergency
 from .cluster import PRIMARY, THIRD
 from .rpc import Directory, RPCError
 from .scim import ScimClient, ScimError
@@ -142,6 +143,7 @@ def planned(world: World) -> None:
         _followers(world, old, new)
         world.primary, world.additional = new, old
         _equal(world, "B5")
+    emergency.after_promotion(world)
 
 
 def _roles(world: World, primary: str) -> None:

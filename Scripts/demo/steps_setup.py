@@ -15,7 +15,7 @@ WORKERS = 4
 
 
 def make_identities(cluster: Cluster, regions: tuple[str, ...]) -> None:
-    """Root, an issuer and service identities per Region, and one operator."""
+    """Root, an issuer and service identities per Region, an administrator and an auditor."""
     cli = Cli(cluster)
     directory = str(cluster.pki)
     cli("pki", "init", "--directory", directory, "--trust-domain", TRUST_DOMAIN, context=False)
@@ -23,8 +23,9 @@ def make_identities(cluster: Cluster, regions: tuple[str, ...]) -> None:
         cli("pki", "region", "--directory", directory, "--name", region,
             "--host", "127.0.0.1", "--host", "localhost", "--host", cluster.host(region),
             context=False)
-    cli("pki", "operator", "--directory", directory, "--name", "alice",
-        "--role", "administrator", context=False)
+    for name, role in (("alice", "administrator"), ("bob", "auditor")):
+        cli("pki", "operator", "--directory", directory, "--name", name, "--role", role,
+            context=False)
 
 
 def create_instance(world: World) -> None:

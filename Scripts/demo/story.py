@@ -6,6 +6,7 @@ import os
 
 from . import steps_cli as cli
 from . import steps_credentials as credentials
+from . import steps_emergency as emergency
 from . import steps_hostile as hostile
 from . import steps_interop as interop
 from . import steps_keys as keys
@@ -42,9 +43,12 @@ STEPS = (
     people.revoke,
     trail.trail,
     trail.tampered,
+    emergency.prepare,
     people.pictures,
     outage.outage,
+    emergency.in_the_dark,
     outage.restart,
+    emergency.afterwards,
     regions.closed_by_its_key,
     regions.key_usage,
     keys.policies_drift,

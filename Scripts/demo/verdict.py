@@ -26,7 +26,7 @@ ROWS = {
     "M13": "an application in another Region reads identities there",
     "M14": "sign-in of the AWS CLI; credentials by portal and by a profile",
     "M15": "every action is in the trail of its Region",
-    "M16": "break-glass access",
+    "M16": "break-glass access, with the IdP and the primary down",
     "M17": "SCIM provisioning",
     "M18": "use of keys is metered",
     "B1": "progress of the initial replication",

@@ -17,6 +17,7 @@ package struct PortalModule: ServiceModule {
     private let features: PortalFeatures
     private let sessions: ReplicatedRecordLog<SessionState>
     private let scimTokens: ReplicatedRecordLog<ScimTokenState>
+    private let breakGlass: ReplicatedRecordLog<BreakGlassState>
     private let monitor: InstanceMonitor
 
     /// Throws when a template cannot be read.
@@ -30,6 +31,9 @@ package struct PortalModule: ServiceModule {
             channels: channels, instance: monitor, logger: logger)
         scimTokens = ReplicatedRecordLog(
             domain: DomainBinding("scim-token", .control), configuration: configuration,
+            channels: channels, instance: monitor, logger: logger)
+        breakGlass = ReplicatedRecordLog(
+            domain: DomainBinding("break-glass", .control), configuration: configuration,
             channels: channels, instance: monitor, logger: logger)
         func channel(_ service: ServiceName) -> LocalChannel {
             LocalChannel(channels, to: service, in: configuration.region)
@@ -45,7 +49,8 @@ package struct PortalModule: ServiceModule {
                 cryptography: clients.cryptography,
                 keyManagement: KeysKeyManagementClient(channel(.keys)),
                 trail: CoordinatorTrailRecorder(channel: coordinator), sessions: sessions,
-                scimTokens: scimTokens, assertionGate: SAMLGate(), now: { Date() },
+                scimTokens: scimTokens, breakGlass: breakGlass, assertionGate: SAMLGate(),
+                now: { Date() },
                 logger: logger))
         methods = Self.methods(features)
     }
@@ -56,6 +61,8 @@ package struct PortalModule: ServiceModule {
             group.addTask { await features.services.instance.run() }
             group.addTask { try await sessions.run() }
             group.addTask { try await scimTokens.run() }
+            group.addTask { try await breakGlass.run() }
+            group.addTask { await grantWatch.run() }
             group.addTask {
                 await SessionSweeper(
                     log: sessions, now: features.services.now, logger: features.services.logger
@@ -64,6 +71,38 @@ package struct PortalModule: ServiceModule {
             group.addTask { try await PortalServer(features: features).run() }
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+
+    private var grantWatch: GrantWatch {
+        GrantWatch(
+            desk: features.grants, breakGlass: features.services.breakGlass,
+            instance: features.services.instance, logger: features.services.logger)
+    }
+
+    /// What is open in an emergency, in every Region, and what nobody has reviewed yet.
+    package var figures: [ServiceFigure] {
+        get async {
+            guard let grants = try? features.grants.list(),
+                let users = try? features.breakGlass.list()
+            else { return [] }
+            let states: [(String, PortalBreakGlassGrantState)] = [
+                ("open", .open), ("unreviewed", .unreviewed),
+            ]
+            return [
+                ServiceFigure(
+                    name: "portolan_break_glass_grants", type: "gauge",
+                    help: "Emergency grants that are open, or ended and not reviewed.",
+                    samples: states.map { name, state in
+                        .init(
+                            labels: [("state", name)],
+                            value: Double(grants.count { $0.state == state }))
+                    }),
+                ServiceFigure(
+                    name: "portolan_break_glass_users", type: "gauge",
+                    help: "People who can get in without the identity provider.",
+                    samples: [.init(labels: [], value: Double(users.count { $0.enabled }))]),
+            ]
         }
     }
 
@@ -87,6 +126,10 @@ package struct PortalModule: ServiceModule {
         OperatorCredentials(
             issuer: features.issuer, instance: features.services.instance,
             configuration: features.services.configuration
+        ).register(in: &methods)
+        BreakGlassAdministration(
+            desk: features.breakGlass, grants: features.grants, access: features.access,
+            trail: features.services.trail, configuration: features.services.configuration
         ).register(in: &methods)
         CredentialAdministration(authenticator: features.authenticator, issuer: features.issuer)
             .register(in: &methods)

@@ -39,8 +39,8 @@ struct Portolan: AsyncParsableCommand {
             CommandGroup(
                 name: "Sign-in and audit",
                 subcommands: [
-                    ScimTokenCommand.self, SessionCommand.self, CredentialsCommand.self,
-                    TrailCommand.self,
+                    ScimTokenCommand.self, SessionCommand.self, BreakGlassCommand.self,
+                    CredentialsCommand.self, TrailCommand.self,
                 ]),
         ])
 

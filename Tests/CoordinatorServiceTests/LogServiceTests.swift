@@ -41,7 +41,7 @@ struct LogServiceTests {
         let right: [(String, String, CoordinatorScope)] = [
             ("directory", "directory", .control), ("permission", "permission", .control),
             ("permission", "application", .regional), ("portal", "session", .regional),
-            ("portal", "scim-token", .control),
+            ("portal", "scim-token", .control), ("portal", "break-glass", .control),
         ]
         for (service, domain, scope) in right {
             let log = try world.log(as: service)

@@ -1,6 +1,7 @@
 import Contracts
 import RPC
 import ReplicatedStateTesting
+import SwiftProtobuf
 import Testing
 
 @Suite("Access to accounts", .timeLimit(.minutes(2)))
@@ -40,6 +41,38 @@ struct AccessTests {
                 #expect(error?.reason == "ROLE_NOT_ASSIGNED")
             }
             #expect(try await permissions.access(World.anna).accounts.isEmpty)
+        }
+    }
+
+    @Test("roles are described whoever they are assigned to, by the name of their assignments")
+    func described() async throws {
+        try await world.withPermissions { permissions in
+            _ = try await permissions.putAccount("111111111111", "Payments")
+            let read = try await permissions.createSet("ReadOnly")
+            let admin = try await permissions.createSet("Administrator")
+            let assigned = try await permissions.assign(
+                read, in: "111111111111", to: .user, World.anna)
+            var request = PermissionDescribeRolesRequest()
+            for (account, name) in [
+                ("111111111111", "Administrator"), ("111111111111", "ReadOnly"),
+                ("111111111111", "Nothing"), ("222222222222", "ReadOnly"),
+            ] {
+                request.roles.append(
+                    .with {
+                        $0.accountID = account
+                        $0.permissionSetName = name
+                    })
+            }
+            let roles = try await permissions.client.describeRoles(request).roles
+            #expect(roles.map(\.permissionSet.name) == ["Administrator", "ReadOnly"])
+            #expect(roles.last?.roleName == assigned.assignment.roleName)
+            let unassigned = "AWSReservedSSO_Administrator_\(admin.permissionSetArn.suffix(16))"
+            #expect(roles.first?.roleName == unassigned)
+            #expect(roles.first?.roleArn.hasSuffix(unassigned) == true)
+            request.roles = Array(repeating: request.roles[0], count: 101)
+            let many = request
+            let error = await failure { try await permissions.client.describeRoles(many) }
+            #expect(error?.reason == "TOO_MANY_ROLES")
         }
     }
 

@@ -68,7 +68,8 @@ struct ServiceHostTests {
             var methods = MethodTable()
             let all =
                 PortalSessionsMethods.all + PortalOperatorCredentialsMethods.all
-                + PortalCredentialsMethods.all + PortalScimTokensMethods.all
+                + PortalCredentialsMethods.all + PortalBreakGlassMethods.all
+                + PortalScimTokensMethods.all
             for method in complete ? all : Array(all.dropLast()) {
                 methods.register(
                     method,

@@ -20,6 +20,7 @@ public enum ContractMethods {
             PortalScimTokensMethods.typed,
             PortalOperatorCredentialsMethods.typed,
             PortalCredentialsMethods.typed,
+            PortalBreakGlassMethods.typed,
             TrailMethods.typed,
         ].joined().map { ($0.method.fullName, $0) })
 }

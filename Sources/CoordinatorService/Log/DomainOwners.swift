@@ -9,13 +9,14 @@ enum DomainOwners {
     static let application = "application"
     static let session = "session"
     static let scimToken = "scim-token"
+    static let breakGlass = "break-glass"
     /// Written by the coordinators themselves.
     static let instance = "instance"
     static let canary = "canary"
     static let checkpoint = "checkpoint"
 
     /// Domains whose records are sealed under data keys.
-    static let sealed = [directory, permission, application, session, scimToken]
+    static let sealed = [directory, permission, application, session, scimToken, breakGlass]
 
     private static let owners: [String: (service: String, scope: CoordinatorScope)] = [
         directory: ("directory", .control),
@@ -23,6 +24,7 @@ enum DomainOwners {
         application: ("permission", .regional),
         session: ("portal", .regional),
         scimToken: ("portal", .control),
+        breakGlass: ("portal", .control),
     ]
 
     /// The stream that the append goes to.

@@ -8,7 +8,7 @@ import ServiceKit
 /// `/` and `/start`: accounts with roles, and applications.
 struct AccessPortalRoutes: Sendable {
     let gate: PersonGate
-    let permissions: PermissionsClient
+    let access: PersonAccess
     let trail: any TrailRecorder
     let pages: Pages
     let now: @Sendable () -> Date
@@ -26,9 +26,7 @@ struct AccessPortalRoutes: Sendable {
     ) async throws -> Response {
         let search = String(try request.queryForm()["search"].prefix(100))
         let isAdministrator = try await gate.authenticator.isAdministrator(person)
-        var ask = PermissionGetAccessRequest()
-        ask.userID = person.user.userID
-        let access = try await permissions.getAccess(ask, options: person.options(request, context))
+        let access = try await access.of(person, options: person.options(request, context))
         let actor = person.actor(request, context)
         try await trail.record(
             ["ListAccounts", "ListApplications"].map {

@@ -43,6 +43,11 @@ struct PersonGate: Sendable {
         frame.person = PageFrame.Person(
             name: person.displayName, userName: person.user.userName,
             initials: Display.initials(person.displayName), isAdministrator: isAdministrator)
+        frame.emergency = person.emergency.map { emergency in
+            PageFrame.Emergency(
+                left: Display.duration(milliseconds: emergency.secondsLeft * 1_000),
+                until: Display.time(microseconds: person.claims.exp * 1_000_000))
+        }
         return frame
     }
 }

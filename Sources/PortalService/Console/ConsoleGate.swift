@@ -7,6 +7,8 @@ import RPC
 struct ConsoleGate: Sendable {
     let gate: PersonGate
     let pages: Pages
+    /// What is amiss and concerns every page; nil when nothing is.
+    let alarm: @Sendable () -> String?
 
     struct Visit: Sendable {
         let person: SignedInPerson
@@ -59,12 +61,13 @@ struct ConsoleGate: Sendable {
         frame.console = PageFrame.ConsoleFrame(
             sections: Section.allCases.map {
                 .init(label: $0.label, path: $0.path, isCurrent: $0 == section)
-            }, readOnly: readOnly(visit.instance))
+            }, readOnly: readOnly(visit.instance), alarm: alarm())
         return try pages.page("console/\(template)", frame, content: content)
     }
 
     enum Section: CaseIterable {
-        case settings, signInURLs, provisioning, users, groups, applications, sessions, trail
+        case settings, signInURLs, provisioning, users, groups, applications, sessions, breakGlass,
+            trail
 
         var label: String {
             switch self {
@@ -75,6 +78,7 @@ struct ConsoleGate: Sendable {
             case .groups: "Groups"
             case .applications: "Applications"
             case .sessions: "Sessions"
+            case .breakGlass: "Emergency access"
             case .trail: "Trail"
             }
         }
@@ -88,6 +92,7 @@ struct ConsoleGate: Sendable {
             case .groups: "/console/groups"
             case .applications: "/console/applications"
             case .sessions: "/console/sessions"
+            case .breakGlass: "/console/break-glass"
             case .trail: "/console/trail"
             }
         }

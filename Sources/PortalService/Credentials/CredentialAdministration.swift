@@ -58,13 +58,9 @@ extension SignedInPerson {
     /// The person in the trail, when a tool calls for them.
     fileprivate func actor(_ context: ServerContext) -> TrailActor {
         var actor = TrailActor()
-        actor.type = "IdentityCenterUser"
         actor.accountID = instance.instance.ownerAccountID
         actor.identityStoreArn = instance.identityStoreARN
-        actor.userName = user.userName
-        actor.principalID = user.userID
-        actor.onBehalfOfUserID = user.userID
-        actor.credentialID = claims.sid
+        name(in: &actor)
         actor.userAgent = "portolan-rpc/1 \(context.peer)"
         actor.requestID = context.requestID
         return actor

@@ -8,6 +8,8 @@ import SwiftProtobuf
 
 /// Short-lived keys for a role, as the built-in account provider gives them (decision 3).
 struct RoleCredentials: Sendable {
+    /// How long they are good for.
+    let seconds: Int64
     /// "ASIA" and 16 of A-Z, 2-7.
     let accessKeyID: String
     /// 40 characters.
@@ -46,7 +48,7 @@ struct CredentialIdentity: Sendable {
 struct CredentialIssuer: Sendable {
     let sessions: any RecordLog<SessionState>
     let tokens: TokenAuthority
-    let permissions: PermissionsClient
+    let access: PersonAccess
     let trail: any TrailRecorder
     let region: String
     let now: @Sendable () -> Date
@@ -58,22 +60,22 @@ struct CredentialIssuer: Sendable {
         to person: SignedInPerson, account: String, role: String, actor: TrailActor,
         options: CallOptions
     ) async throws -> RoleCredentials {
-        var check = PermissionCheckRoleRequest()
-        check.userID = person.user.userID
-        check.accountID = account
-        check.permissionSetName = role
-        let checked = try await permissions.checkRole(check, options: options)
+        let checked = try await access.role(
+            role, in: account, of: person.user.userID, options: options)
         let key = try await issuingKey()
         try await trail.record([
             TrailEvent(
                 name: "GetRoleCredentials", source: "sso.amazonaws.com", actor: actor,
                 type: "AwsServiceEvent",
+                additional: person.emergency == nil
+                    ? [:] : ["BreakGlassGrantId": person.claims.sid],
                 serviceDetails: ["account_id": account, "role_name": role])
         ])
         let claims = try makeClaims(person, checked, key)
         let token = try await tokens.sign(claims, keyID: person.instance.instance.signingKeyID)
         return RoleCredentials(
-            accessKeyID: claims.accessKeyID, secretAccessKey: Self.secret(claims, key: key.key),
+            seconds: claims.exp - claims.iat, accessKeyID: claims.accessKeyID,
+            secretAccessKey: Self.secret(claims, key: key.key),
             sessionToken: token, expires: Date(timeIntervalSince1970: Double(claims.exp)),
             role: checked)
     }
@@ -132,12 +134,14 @@ struct CredentialIssuer: Sendable {
     ) throws -> RoleClaims {
         let start = Int64(now().timeIntervalSince1970)
         let seconds = checked.permissionSet.sessionDurationSeconds
+        // What is taken in an emergency is over with it.
+        let limit = person.emergency == nil ? Int64.max : person.claims.exp
         return RoleClaims(
             iss: person.instance.issuer, sub: person.user.userID, sid: person.claims.sid,
             name: person.user.userName, account: checked.account.accountID,
             role: checked.roleName, roleARN: checked.roleArn,
             accessKeyID: "ASIA" + Self.base32(try Random.bytes(16)), keyID: key.keyID,
-            iat: start, exp: start + Int64(seconds == 0 ? 3_600 : seconds))
+            iat: start, exp: min(limit, start + Int64(seconds == 0 ? 3_600 : seconds)))
     }
 
     /// This Region's own key; made and replicated when there is none yet.

@@ -42,7 +42,6 @@ struct CredentialPages: Sendable {
         let frame = gate.frame(
             "Credentials", person,
             isAdministrator: try await gate.authenticator.isAdministrator(person))
-        let seconds = Int64(credentials.role.permissionSet.sessionDurationSeconds)
         return try pages.page(
             "credentials", frame,
             content: [
@@ -54,8 +53,7 @@ struct CredentialPages: Sendable {
                 "secretAccessKey": credentials.secretAccessKey,
                 "sessionToken": credentials.sessionToken,
                 "expires": Display.time(microseconds: credentials.expires.microseconds),
-                "lifetime": Display.duration(
-                    milliseconds: (seconds == 0 ? 3_600 : seconds) * 1_000),
+                "lifetime": Display.duration(milliseconds: credentials.seconds * 1_000),
                 "endpoint": portalURL,
             ])
     }

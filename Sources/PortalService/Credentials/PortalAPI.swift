@@ -13,7 +13,7 @@ import ServiceKit
 struct PortalAPI: Sendable {
     let authenticator: Authenticator
     let issuer: CredentialIssuer
-    let permissions: PermissionsClient
+    let access: PersonAccess
     let signIn: SignInRoutes
     let trail: any TrailRecorder
 
@@ -76,7 +76,7 @@ struct PortalAPI: Sendable {
     }
 
     private func accounts(_ call: Call) async throws -> [String: any Sendable]? {
-        let access = try await access(call)
+        let access = try await access.of(call.person, options: call.options)
         try await record("ListAccounts", call)
         let rows: [[String: any Sendable]] = access.accounts.map {
             [
@@ -90,7 +90,7 @@ struct PortalAPI: Sendable {
     private func roles(_ call: Call) async throws -> [String: any Sendable]? {
         let account = call.query["account_id"]
         guard !account.isEmpty else { throw APIError.invalid("account_id is missing") }
-        let access = try await access(call)
+        let access = try await access.of(call.person, options: call.options)
         guard let found = access.accounts.first(where: { $0.account.accountID == account }) else {
             throw APIError.noAccess
         }
@@ -115,12 +115,6 @@ struct PortalAPI: Sendable {
             "expiration": Int64(issued.expires.timeIntervalSince1970) * 1_000,
         ]
         return ["roleCredentials": values]
-    }
-
-    private func access(_ call: Call) async throws -> PermissionGetAccessResponse {
-        var request = PermissionGetAccessRequest()
-        request.userID = call.person.user.userID
-        return try await permissions.getAccess(request, options: call.options)
     }
 
     private func record(_ name: String, _ call: Call) async throws {

@@ -7,6 +7,7 @@ import RPC
 struct ErrorPages: RouterMiddleware {
     typealias Context = PortalContext
     let pages: Pages
+    let breakGlass: BreakGlassDesk
 
     func handle(
         _ request: Request, context: PortalContext,
@@ -17,7 +18,9 @@ struct ErrorPages: RouterMiddleware {
         } catch {
             let failure = Self.failure(error)
             Self.log(failure, error, request, context)
-            return try pages.failure(failure, requestID: context.requestID)
+            return try pages.failure(
+                failure, requestID: context.requestID,
+                offersEmergency: failure.isSignIn && breakGlass.isOffered)
         }
     }
 

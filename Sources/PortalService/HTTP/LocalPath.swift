@@ -12,7 +12,7 @@ struct LocalPath: Sendable, Equatable {
         let bytes = text.utf8
         let isPath = bytes.count <= Self.bytesMax && text.hasPrefix("/") && !text.hasPrefix("//")
         let isPlain = bytes.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\\") }
-        let isLoop = ["/sign-in", "/sign-out", "/saml", "/healthz"].contains {
+        let isLoop = ["/sign-in", "/sign-out", "/saml", "/healthz", "/break-glass"].contains {
             text == $0 || text.hasPrefix($0 + "/") || text.hasPrefix($0 + "?")
         }
         value = isPath && isPlain && !isLoop ? text : Self.start.value

@@ -1,11 +1,13 @@
 import HTTPTypes
 import Hummingbird
 
-/// The two cookies of the portal. Both are host-only, secure and out of reach of scripts.
+/// The cookies of the portal. All are host-only, secure and out of reach of scripts.
 enum PortalCookie {
     static let session = "__Host-portolan-session"
     /// Ties a sign-in under way to the browser that began it.
     static let signIn = "__Host-portolan-sign-in"
+    /// Ties a security key's challenge to the browser that asked for it.
+    static let securityKey = "__Host-portolan-security-key"
 
     /// Lax: links from elsewhere find the person signed in, forms from elsewhere do not.
     static func session(_ token: String, seconds: Int) -> String {
@@ -15,6 +17,10 @@ enum PortalCookie {
     /// None: the identity provider's form comes from its own site and must bring this cookie along.
     static func signIn(_ secret: String, seconds: Int) -> String {
         "\(signIn)=\(secret); Path=/; Max-Age=\(seconds); Secure; HttpOnly; SameSite=None"
+    }
+
+    static func securityKey(_ secret: String) -> String {
+        "\(securityKey)=\(secret); Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Strict"
     }
 
     static var endedSession: String {

@@ -12,6 +12,8 @@ struct PortalFailure: Error, Sendable {
     let message: String
     /// A way on: label and local path.
     var action: (label: String, path: String)?
+    /// The identity provider's part went wrong: another way in is named, if there is one.
+    var isSignIn = false
     /// For the log only.
     var detail: String = ""
 }

@@ -18,6 +18,7 @@ struct PortalServices: Sendable {
     let trail: any TrailRecorder
     let sessions: any RecordLog<SessionState>
     let scimTokens: any RecordLog<ScimTokenState>
+    let breakGlass: any RecordLog<BreakGlassState>
     let assertionGate: any AssertionGate
     let now: @Sendable () -> Date
     let logger: Logger
@@ -30,6 +31,11 @@ struct PortalFeatures: Sendable {
     let tokens: TokenAuthority
     let sessionDesk: SessionDesk
     let scimDesk: ScimTokenDesk
+    let breakGlass: BreakGlassDesk
+    let grants: GrantDesk
+    let access: PersonAccess
+    let emergency: EmergencySignIn
+    let enrolment: EnrolmentPages
     let authenticator: Authenticator
     let guardian: CrossSiteGuard
     let flow: SignInFlow
@@ -45,15 +51,30 @@ struct PortalFeatures: Sendable {
         scimDesk = ScimTokenDesk(log: services.scimTokens, now: services.now)
         authenticator = Authenticator(
             instance: services.instance, tokens: tokens, sessions: services.sessions,
-            directory: services.directory)
+            directory: services.directory, breakGlass: services.breakGlass)
         let portalURL = services.configuration.portalURL
+        breakGlass = BreakGlassDesk(
+            log: services.breakGlass, portalURL: portalURL, now: services.now)
+        grants = GrantDesk(
+            log: services.sessions, sessions: sessionDesk, region: services.configuration.region,
+            now: services.now)
+        access = PersonAccess(
+            permissions: services.permissions, breakGlass: services.breakGlass)
         guardian = CrossSiteGuard(origin: CrossSiteGuard.origin(of: portalURL) ?? "")
         flow = SignInFlow(
             instance: services.instance, gate: services.assertionGate, pending: PendingSignIns(),
-            desk: sessionDesk, directory: services.directory, trail: services.trail, pages: pages,
+            desk: sessionDesk, breakGlass: breakGlass, directory: services.directory,
+            trail: services.trail, pages: pages,
             portalURL: portalURL, now: services.now)
+        let ceremony = KeyCeremony(configuration: services.configuration, guardian: guardian)
+        emergency = EmergencySignIn(
+            instance: services.instance, breakGlass: services.breakGlass, grants: grants,
+            ceremony: ceremony, trail: services.trail, portalURL: portalURL, now: services.now)
+        enrolment = EnrolmentPages(
+            desk: breakGlass, ceremony: ceremony, instance: services.instance,
+            trail: services.trail, pages: pages, now: services.now)
         issuer = CredentialIssuer(
-            sessions: services.sessions, tokens: tokens, permissions: services.permissions,
+            sessions: services.sessions, tokens: tokens, access: access,
             trail: services.trail, region: services.configuration.region, now: services.now)
     }
 
@@ -61,10 +82,11 @@ struct PortalFeatures: Sendable {
     func router() -> Router<PortalContext> {
         let router = Router(context: PortalContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
-        router.add(middleware: ErrorPages(pages: pages))
+        router.add(middleware: ErrorPages(pages: pages, breakGlass: breakGlass))
         addPublic(to: router)
         addPersonal(to: router)
         addConsole(to: router)
+        addEmergency(to: router)
         return router
     }
 
@@ -72,7 +94,7 @@ struct PortalFeatures: Sendable {
         StaticRoutes(pages: pages, services: services).add(to: router)
         signIn.add(to: router)
         PortalAPI(
-            authenticator: authenticator, issuer: issuer, permissions: services.permissions,
+            authenticator: authenticator, issuer: issuer, access: access,
             signIn: signIn, trail: services.trail
         ).add(to: router)
         OAuthAPI(
@@ -93,7 +115,7 @@ struct PortalFeatures: Sendable {
 
     private func addPersonal(to router: Router<PortalContext>) {
         AccessPortalRoutes(
-            gate: personGate, permissions: services.permissions, trail: services.trail,
+            gate: personGate, access: access, trail: services.trail,
             pages: pages, now: services.now
         ).add(to: router)
         CredentialPages(
@@ -111,7 +133,7 @@ struct PortalFeatures: Sendable {
     }
 
     private func addConsole(to router: Router<PortalContext>) {
-        let gate = ConsoleGate(gate: personGate, pages: pages)
+        let gate = ConsoleGate(gate: personGate, pages: pages) { [grants] in grants.alarm }
         SettingsPages(
             gate: gate, coordinator: services.coordinator, keys: services.keyManagement
         ).add(to: router)
@@ -123,13 +145,22 @@ struct PortalFeatures: Sendable {
         ).add(to: router)
         TrailPages(gate: gate, trail: services.trailClient).add(to: router)
         ProvisioningPages(gate: gate, desk: scimDesk).add(to: router)
+        BreakGlassPages(gate: gate, desk: breakGlass, grants: grants).add(to: router)
+    }
+
+    /// The way in without the identity provider.
+    private func addEmergency(to router: Router<PortalContext>) {
+        EmergencyPages(
+            signIn: emergency, desk: breakGlass, instance: services.instance, pages: pages
+        ).add(to: router)
+        enrolment.add(to: router)
     }
 
     /// The APIs that take signed requests.
     private var aws: AWSFront {
         let admission = RequestAdmission(
             instance: services.instance, issuer: issuer, sessions: services.sessions,
-            permissions: services.permissions, configuration: services.configuration,
+            access: access, configuration: services.configuration,
             now: services.now)
         let authorizer = IdentityAuthorizer(
             accountID: services.configuration.accountID, region: services.configuration.region,

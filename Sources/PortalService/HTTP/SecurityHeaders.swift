@@ -1,7 +1,8 @@
 import HTTPTypes
 import Hummingbird
 
-/// One strict policy on every answer: no scripts, nothing from elsewhere, no framing.
+/// One strict policy on every answer: no scripts, nothing from elsewhere, no framing. Pages that ask for a
+/// security key have this portal's own script files, and no other.
 struct SecurityHeaders: RouterMiddleware {
     typealias Context = PortalContext
 
@@ -28,8 +29,9 @@ struct SecurityHeaders: RouterMiddleware {
     }
 
     /// `formOrigin`: where a form of this page may also go (the identity provider).
-    static func policy(formOrigin: String? = nil) -> String {
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    static func policy(formOrigin: String? = nil, scripts: Bool = false) -> String {
+        "default-src 'none'; \(scripts ? "script-src 'self'; " : "")"
+            + "style-src 'self'; img-src 'self' data:; "
             + "form-action 'self'\(formOrigin.map { " \($0)" } ?? ""); "
             + "frame-ancestors 'none'; base-uri 'none'"
     }

@@ -11,6 +11,15 @@ struct PageFrame: Sendable {
     /// The console's menu; nil elsewhere.
     var console: ConsoleFrame?
     var isPortal = false
+    /// Set in a session that was opened in an emergency.
+    var emergency: Emergency?
+    /// A page that needs a key has this one script.
+    var script: String?
+
+    struct Emergency: Sendable {
+        /// "42 min 10 s", and the time of the end.
+        let left, until: String
+    }
 
     struct Person: Sendable {
         let name: String
@@ -24,6 +33,8 @@ struct PageFrame: Sendable {
         let sections: [Section]
         /// Set outside the primary: the Region to go to for changes.
         let readOnly: ReadOnly?
+        /// What somebody has to look at, whatever page this is.
+        let alarm: String?
 
         struct Section: Sendable {
             let label: String

@@ -35,11 +35,19 @@ struct Pages: Sendable {
         for name in try Self.files(in: folder) {
             let data = try Data(contentsOf: folder.appendingPathComponent(name))
             assets[name] = Asset(
-                contentType: name.hasSuffix(".css") ? "text/css; charset=utf-8" : "image/svg+xml",
+                contentType: Self.contentType(name),
                 body: ByteBuffer(bytes: data))
         }
         self.library = library
         self.assets = assets
+    }
+
+    private static func contentType(_ name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "css": "text/css; charset=utf-8"
+        case "js": "text/javascript; charset=utf-8"
+        default: "image/svg+xml"
+        }
     }
 
     /// A whole page. `content` is what the screen's template reads.
@@ -63,13 +71,17 @@ struct Pages: Sendable {
         return text
     }
 
-    func failure(_ failure: PortalFailure, requestID: String) throws -> Response {
+    func failure(
+        _ failure: PortalFailure, requestID: String, offersEmergency: Bool
+    ) throws -> Response {
         struct Content: Sendable {
             let title, message, reference: String
+            let isEmergencyOffered: Bool
             let action: [String: String]?
         }
         let content = Content(
             title: failure.title, message: failure.message, reference: requestID,
+            isEmergencyOffered: offersEmergency,
             action: failure.action.map { ["label": $0.label, "path": $0.path] })
         return try page(
             "failure", PageFrame(title: failure.title), content: content, status: failure.status)

@@ -9,6 +9,7 @@ struct Authenticator: Sendable {
     let tokens: TokenAuthority
     let sessions: any RecordLog<SessionState>
     let directory: DirectoryClient
+    let breakGlass: any RecordLog<BreakGlassState>
 
     /// The person of the session cookie; nil when there is none or it is no longer good.
     func person(_ request: Request) async throws -> SignedInPerson? {
@@ -43,12 +44,35 @@ struct Authenticator: Sendable {
         let snapshot = try instance.required()
         guard claims.iss == snapshot.issuer, !tokens.hasEnded(claims) else { return nil }
         guard try !sessions.read({ $0.isRevoked(claims.sid) }) else { return nil }
+        if BreakGlassState.isBreakGlass(claims.sub) {
+            return try emergency(claims, token: token, snapshot)
+        }
         guard let user = try await user(claims.sub), user.enabled else { return nil }
         return SignedInPerson(claims: claims, token: token, user: user, instance: snapshot)
     }
 
-    /// Whether the person is in the group that administers the instance. No group: nobody.
+    /// Of a session that was opened with a security key: its user is not one of the directory.
+    private func emergency(
+        _ claims: SessionClaims, token: String, _ snapshot: InstanceSnapshot
+    ) throws -> SignedInPerson? {
+        guard let known = try breakGlass.read({ $0.users[claims.sub]?.user }), known.enabled else {
+            return nil
+        }
+        var user = DirectoryUser()
+        user.userID = known.userID
+        user.userName = known.name
+        user.displayName = known.displayName
+        user.enabled = true
+        let left = claims.exp - Int64(tokens.now().timeIntervalSince1970)
+        return SignedInPerson(
+            claims: claims, token: token, user: user, instance: snapshot,
+            emergency: .init(roles: known.roles, secondsLeft: left))
+    }
+
+    /// Whether the person is in the group that administers the instance. No group: nobody. Nobody is in
+    /// an emergency either.
     func isAdministrator(_ person: SignedInPerson) async throws -> Bool {
+        guard person.emergency == nil else { return false }
         let group = person.instance.instance.administratorGroupID
         guard !group.isEmpty else { return false }
         var request = DirectoryListGroupsOfUserRequest()

@@ -43,7 +43,11 @@ struct SessionDesk: Sendable {
             guard state.assertions[hash] == nil else { throw Refusal.replayed }
             return RecordWrite(changes: changes, events: beginning.events)
         }
-        let session = beginning.session
+        return try await token(of: beginning.session, instance: instance)
+    }
+
+    /// The token of a session whose record is written.
+    func token(of session: PortalSession, instance: InstanceSnapshot) async throws -> String {
         let claims = SessionClaims(
             iss: instance.issuer, sub: session.userID, sid: session.sessionID,
             name: session.userName, region: session.region,
@@ -100,7 +104,7 @@ struct SessionDesk: Sendable {
 
     func session(_ id: String) throws -> PortalSession? { try log.read { $0.sessions[id] } }
 
-    private func revocation(
+    func revocation(
         _ sessionID: String, _ userID: String, _ expires: Date, _ cause: String
     ) throws -> RecordChange {
         var record = PortalRevocationRecord()

@@ -2,13 +2,14 @@ import Contracts
 import Foundation
 import SwiftProtobuf
 
-/// Sessions, revocations, used assertions and credential keys, of all Regions.
+/// Sessions, revocations, used assertions, credential keys and emergency grants, of all Regions.
 struct SessionState: RecordState {
     private(set) var sessions: [String: PortalSession] = [:]
     private(set) var revocations: [String: PortalRevocationRecord] = [:]
     /// Microseconds until which the hash of a used assertion is kept.
     private(set) var assertions: [String: Int64] = [:]
     private(set) var credentialKeys: [String: PortalCredentialKeyRecord] = [:]
+    private(set) var grants = GrantState()
     private var sessionsByUser: [String: Set<String>] = [:]
 
     /// Role credentials outlive the session that they were taken in by so many microseconds at most
@@ -30,7 +31,7 @@ struct SessionState: RecordState {
             assertions[parts.id] = try PortalAssertionRecord(serializedBytes: value).keepUntilUs
         case "credential-key":
             credentialKeys[parts.id] = try PortalCredentialKeyRecord(serializedBytes: value)
-        default: break
+        default: try grants.put(kind: parts.kind, id: parts.id, value: value)
         }
     }
 
@@ -47,7 +48,7 @@ struct SessionState: RecordState {
         case "revocation": revocations[parts.id] = nil
         case "assertion": assertions[parts.id] = nil
         case "credential-key": credentialKeys[parts.id] = nil
-        default: break
+        default: grants.remove(kind: parts.kind, id: parts.id)
         }
     }
 
@@ -71,7 +72,7 @@ struct SessionState: RecordState {
             return session.expiresAtUs + Self.credentialsOutlive < now
         case "revocation": return (revocations[parts.id]?.keepUntilUs ?? .max) < now
         case "assertion": return (assertions[parts.id] ?? .max) < now
-        default: return false
+        default: return grants.isOver(kind: parts.kind, id: parts.id, now: now)
         }
     }
 

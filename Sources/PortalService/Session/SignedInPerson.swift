@@ -11,6 +11,14 @@ struct SignedInPerson: Sendable {
     let token: String
     let user: DirectoryUser
     let instance: InstanceSnapshot
+    /// Set when the session was opened in an emergency, with a security key.
+    var emergency: Emergency?
+
+    /// What such a session may do, and for how much longer.
+    struct Emergency: Sendable {
+        let roles: [PortalBreakGlassRole]
+        let secondsLeft: Int64
+    }
 
     var displayName: String {
         user.displayName.isEmpty ? user.userName : user.displayName
@@ -19,12 +27,22 @@ struct SignedInPerson: Sendable {
     /// The person in the trail.
     func actor(_ request: Request, _ context: PortalContext) -> TrailActor {
         var actor = TrailActor.edge(request, context, instance)
-        actor.type = "IdentityCenterUser"
+        name(in: &actor)
+        return actor
+    }
+
+    /// Puts the person into what is known of a call.
+    func name(in actor: inout TrailActor) {
+        actor.type = emergency == nil ? "IdentityCenterUser" : "BreakGlassUser"
         actor.userName = user.userName
         actor.principalID = user.userID
-        actor.onBehalfOfUserID = user.userID
         actor.credentialID = claims.sid
-        return actor
+        if emergency == nil {
+            actor.onBehalfOfUserID = user.userID
+        } else {
+            // Nobody of the identity store.
+            actor.identityStoreArn = ""
+        }
     }
 
     /// Call options that name the person to the service.

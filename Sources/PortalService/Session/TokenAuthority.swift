@@ -13,7 +13,7 @@ final class TokenAuthority: Sendable {
     private static let verifiedMax = 10_000
 
     private let keys: KeysCryptographyClient
-    private let now: @Sendable () -> Date
+    let now: @Sendable () -> Date
     private let state = Mutex(State())
 
     private struct State {

@@ -7,6 +7,8 @@ import Synchronization
 final class PendingSignIns: Sendable {
     static let lifetime: TimeInterval = 600
     static let countMax = 50_000
+    /// How long a sign-in may take before it looks as if it had failed.
+    static let patience: TimeInterval = 5
 
     struct Pending: Sendable {
         /// ID of the AuthnRequest.
@@ -21,6 +23,8 @@ final class PendingSignIns: Sendable {
 
     private struct State {
         var byHandle: [String: Pending] = [:]
+        /// The newest of each browser.
+        var byBrowser: [String: String] = [:]
         /// In order of age.
         var order: [String] = []
         var firstLive = 0
@@ -37,6 +41,7 @@ final class PendingSignIns: Sendable {
         state.withLock { state in
             Self.expire(&state, now: now)
             state.byHandle[pending.handle] = pending
+            state.byBrowser[pending.browserHash] = pending.handle
             state.order.append(pending.handle)
         }
         return pending
@@ -54,8 +59,27 @@ final class PendingSignIns: Sendable {
         }
     }
 
+    /// Whether this browser's last sign-in was begun a while ago and has led nowhere. Several tabs that
+    /// open at once are no reason to think so.
+    func isUnfinished(browserSecret: String, now: Date) -> Bool {
+        let hash = hexHash(browserSecret)
+        return state.withLock { state in
+            guard let last = state.byBrowser[hash].flatMap({ state.byHandle[$0] }) else {
+                return false
+            }
+            return (Self.patience..<Self.lifetime).contains(now.timeIntervalSince(last.beganAt))
+        }
+    }
+
     func finish(_ pending: Pending) {
-        state.withLock { _ = $0.byHandle.removeValue(forKey: pending.handle) }
+        state.withLock { Self.remove(pending, from: &$0) }
+    }
+
+    private static func remove(_ pending: Pending, from state: inout State) {
+        state.byHandle[pending.handle] = nil
+        if state.byBrowser[pending.browserHash] == pending.handle {
+            state.byBrowser[pending.browserHash] = nil
+        }
     }
 
     static func randomHex(_ bytes: Int) throws -> String {
@@ -71,7 +95,7 @@ final class PendingSignIns: Sendable {
             let pending = state.byHandle[handle]
             let isOld = pending.map { now.timeIntervalSince($0.beganAt) >= lifetime } ?? true
             guard isOld || state.byHandle.count >= countMax else { break }
-            state.byHandle[handle] = nil
+            if let pending { remove(pending, from: &state) }
             state.firstLive += 1
         }
         if state.firstLive > 1_024, state.firstLive * 2 > state.order.count {

@@ -7,7 +7,7 @@ extension PortalFailure {
             status: .serviceUnavailable, code: "IDENTITY_PROVIDER_MISSING",
             title: "Sign-in is not set up yet",
             message: "No identity provider is configured for this instance. An administrator "
-                + "connects it with “portolan instance set-idp”.")
+                + "connects it with “portolan instance set-idp”.", isSignIn: true)
     }
 
     static func assertionRefused(code: String, detail: String) -> PortalFailure {
@@ -15,7 +15,7 @@ extension PortalFailure {
             status: .forbidden, code: code, title: "This sign-in could not be accepted",
             message: "The answer of your identity provider was refused (\(code)). Start again; "
                 + "if it happens again, give your administrator the reference below.",
-            action: ("Sign in again", "/start"), detail: detail)
+            action: ("Sign in again", "/start"), isSignIn: true, detail: detail)
     }
 
     static var signInExpired: PortalFailure {
@@ -23,7 +23,7 @@ extension PortalFailure {
             status: .forbidden, code: "SIGN_IN_EXPIRED",
             title: "This sign-in took too long, or began in another browser",
             message: "Nobody was signed in. Start again in this browser.",
-            action: ("Sign in again", "/start"))
+            action: ("Sign in again", "/start"), isSignIn: true)
     }
 
     static var assertionReplayed: PortalFailure {

@@ -13,6 +13,7 @@ struct SignInFlow: Sendable {
     let gate: any AssertionGate
     let pending: PendingSignIns
     let desk: SessionDesk
+    let breakGlass: BreakGlassDesk
     let directory: DirectoryClient
     let trail: any TrailRecorder
     let pages: Pages
@@ -24,9 +25,19 @@ struct SignInFlow: Sendable {
     var acsURL: String { portalURL + "/saml/acs" }
 
     /// Stores where the person wants to go and sends the browser to the identity provider.
-    func begin(_ request: Request, returnPath: LocalPath) throws -> Response {
+    ///
+    /// A browser that comes back without having been signed in is asked first, if there is another way
+    /// in. `isWished`: the person has answered that.
+    func begin(
+        _ request: Request, returnPath: LocalPath, isWished: Bool = false
+    ) throws -> Response {
         let snapshot = try instance.required()
         guard let provider = snapshot.identityProvider else { throw PortalFailure.providerMissing }
+        if !isWished, let known = request.cookie(PortalCookie.signIn),
+            pending.isUnfinished(browserSecret: known, now: now()), breakGlass.isOffered
+        {
+            return try askAgain(returnPath, provider, snapshot)
+        }
         let secret = try browserSecret(request)
         let pending = try pending.begin(
             returnPath: returnPath, browserSecret: secret, now: now())
@@ -37,6 +48,22 @@ struct SignInFlow: Sendable {
         var response = try answer(redirect, relayState: pending.handle, snapshot)
         response.addCookie(PortalCookie.signIn(secret, seconds: Int(PendingSignIns.lifetime)))
         return response
+    }
+
+    private func askAgain(
+        _ returnPath: LocalPath, _ provider: CoordinatorIdentityProvider,
+        _ snapshot: InstanceSnapshot
+    ) throws -> Response {
+        var frame = PageFrame(title: "Sign in")
+        frame.region = snapshot.region
+        frame.instanceName = snapshot.instance.name
+        let host = CrossSiteGuard.origin(of: provider.signInURL)?.split(separator: "/").last
+        return try pages.page(
+            "sign-in-again", frame,
+            content: [
+                "host": host.map(String.init) ?? "the identity provider",
+                "returnPath": queryEncoded(returnPath.value),
+            ])
     }
 
     /// Takes the identity provider's answer.
@@ -201,12 +228,12 @@ struct SignInFlow: Sendable {
             var frame = PageFrame(title: "Sign in")
             frame.region = snapshot.region
             frame.instanceName = snapshot.instance.name
-            var response = try pages.page(
-                "sign-in-post", frame,
-                content: [
-                    "url": url, "request": samlRequest, "relayState": relayState,
-                    "host": String(origin.split(separator: "/").last ?? ""),
-                ])
+            let fields: [String: any Sendable] = [
+                "isEmergencyOffered": breakGlass.isOffered, "url": url, "request": samlRequest,
+                "relayState": relayState,
+                "host": String(origin.split(separator: "/").last ?? ""),
+            ]
+            var response = try pages.page("sign-in-post", frame, content: fields)
             response.headers[.contentSecurityPolicy] = SecurityHeaders.policy(formOrigin: origin)
             return response
         }

@@ -13,7 +13,8 @@ struct SignInRoutes: Sendable {
 
     func add(to router: Router<PortalContext>) {
         router.get("sign-in") { request, _ in
-            try flow.begin(request, returnPath: LocalPath(try request.queryForm()["return"]))
+            try flow.begin(
+                request, returnPath: LocalPath(try request.queryForm()["return"]), isWished: true)
         }
         router.post("saml/acs") { request, context in
             try await flow.complete(request, context)
@@ -58,7 +59,8 @@ struct SignInRoutes: Sendable {
 
     private func signedOut() throws -> Response {
         var response = try pages.page(
-            "signed-out", PageFrame(title: "Signed out"), content: [String: String]())
+            "signed-out", PageFrame(title: "Signed out"),
+            content: ["isEmergencyOffered": flow.breakGlass.isOffered])
         response.addCookie(PortalCookie.endedSession)
         return response
     }

@@ -36,6 +36,7 @@ extension ServiceRules {
                     M.createApplication, M.updateApplication, M.deleteApplication,
                     M.createApplicationAssignment, M.deleteApplicationAssignment,
                 ], local(.portal) + [administrator]),
+            Grant([M.describeRoles], local(.portal)),
             Grant([M.reapplyRecords], [administrator]),
         ]
     }
@@ -111,11 +112,20 @@ extension ServiceRules {
     }
 
     static var portalGrants: [Grant] {
-        [
+        typealias B = PortalBreakGlassMethods
+        return [
             Grant(
                 [PortalSessionsMethods.listSessions], [administrator, auditor]),
             Grant([PortalSessionsMethods.revokeSession], [administrator]),
             Grant(PortalScimTokensMethods.all, [administrator]),
+            Grant(
+                [B.listBreakGlassUsers, B.listBreakGlassGrants, B.reviewBreakGlassGrant],
+                [administrator, auditor]),
+            Grant(
+                [
+                    B.createBreakGlassUser, B.updateBreakGlassUser, B.deleteBreakGlassUser,
+                    B.createSecurityKeyEnrolment, B.removeSecurityKey, B.revokeBreakGlassGrant,
+                ], [administrator]),
             Grant(
                 PortalOperatorCredentialsMethods.all, [administrator, keyAdministrator, auditor]),
             // Whose keys these are is decided by the session token in the request.

@@ -45,7 +45,8 @@ extension RegionConfiguration {
             listen: try addresses(config.scoped(to: "listen"), name: "listen"),
             httpsListen: try address(config, "listen.https"),
             metricsListen: try address(config, "listen.metrics"),
-            portalURL: config.string(forKey: "portalURL") ?? "", peers: try peers(config),
+            portalURL: config.string(forKey: "portalURL") ?? "",
+            securityKeyDomain: try securityKeyDomain(config), peers: try peers(config),
             operatorRoles: operatorRoles(config),
             availableRegions: config.stringArray(forKey: "availableRegions")
                 ?? regionsEnabledByDefault,
@@ -127,6 +128,18 @@ extension RegionConfiguration {
                 portalURL: peer.string(forKey: "portalURL") ?? "")
         }
         return result
+    }
+
+    /// A key that answers for another domain than the portal's could not be used there.
+    private static func securityKeyDomain(_ config: ConfigReader) throws -> String {
+        let domain = config.string(forKey: "securityKeyDomain") ?? ""
+        let host = URLComponents(string: config.string(forKey: "portalURL") ?? "")?.host ?? ""
+        guard domain.isEmpty || host == domain || host.hasSuffix(".\(domain)") else {
+            throw ConfigurationError(
+                key: "securityKeyDomain",
+                problem: "\(domain) is neither the host of portalURL nor a domain that it is in")
+        }
+        return domain
     }
 
     private static func operatorRoles(_ config: ConfigReader) -> [String: Set<String>] {

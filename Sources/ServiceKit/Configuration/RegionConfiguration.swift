@@ -75,6 +75,9 @@ public struct RegionConfiguration: Sendable {
     /// Prometheus text over plain HTTP, loopback by default; absent: off. Port + index of the service.
     public let metricsListen: ServiceAddress?
     public let portalURL: String
+    /// The domain that security keys answer for, the same in every Region; empty: the portal's host
+    /// without its first label.
+    public let securityKeyDomain: String
     public let peers: [String: PeerRegion]
     /// Roles by operator name: administrator, key-administrator, auditor, break-glass.
     public let operatorRoles: [String: Set<String>]
@@ -106,7 +109,7 @@ public struct RegionConfiguration: Sendable {
         keyCustody: KeyCustody = KeyCustody(), organizationID: String,
         dataDirectory: String, pkiDirectory: String, listen: [ServiceName: ServiceAddress],
         httpsListen: ServiceAddress? = nil, metricsListen: ServiceAddress? = nil,
-        portalURL: String = "", peers: [String: PeerRegion] = [:],
+        portalURL: String = "", securityKeyDomain: String = "", peers: [String: PeerRegion] = [:],
         operatorRoles: [String: Set<String>] = [:],
         availableRegions: [String] = Self.regionsEnabledByDefault,
         dataKeyHold: Duration = .seconds(300), snapshotEntries: Int = 50_000,
@@ -127,6 +130,7 @@ public struct RegionConfiguration: Sendable {
         self.httpsListen = httpsListen
         self.metricsListen = metricsListen
         self.portalURL = portalURL
+        self.securityKeyDomain = securityKeyDomain
         self.peers = peers
         self.operatorRoles = operatorRoles
         self.availableRegions = availableRegions

@@ -88,6 +88,8 @@ enum ErrorText {
         },
         "STORAGE_FULL": { _ in "Free space in the Region's data directory; nothing was changed." },
         "STORAGE_READ_ONLY": { _ in "Make the data directory writable; nothing was changed." },
+        "GRANT_OPEN": { _ in "End it now: portolan break-glass revoke <grant>." },
+        "OWN_GRANT": { _ in "Ask another administrator, or an auditor." },
         "TOO_MANY_TOKENS": { _ in
             "Delete one first: portolan scim-token list, portolan scim-token delete <id>."
         },

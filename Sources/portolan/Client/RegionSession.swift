@@ -36,6 +36,9 @@ struct RegionSession: Sendable {
     var scimTokens: PortalScimTokensClient {
         get throws { PortalScimTokensClient(try channel(.portal)) }
     }
+    var breakGlass: PortalBreakGlassClient {
+        get throws { PortalBreakGlassClient(try channel(.portal)) }
+    }
     var operatorCredentials: PortalOperatorCredentialsClient {
         get throws { PortalOperatorCredentialsClient(try channel(.portal)) }
     }

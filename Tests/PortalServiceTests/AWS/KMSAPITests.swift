@@ -219,7 +219,8 @@ extension RoleCredentials {
         id: String? = nil, secret: String? = nil, token: String? = nil
     ) -> RoleCredentials {
         RoleCredentials(
-            accessKeyID: id ?? accessKeyID, secretAccessKey: secret ?? secretAccessKey,
+            seconds: 3_600, accessKeyID: id ?? accessKeyID,
+            secretAccessKey: secret ?? secretAccessKey,
             sessionToken: token ?? sessionToken, expires: expires, role: role)
     }
 }

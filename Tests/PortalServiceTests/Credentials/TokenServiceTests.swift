@@ -34,7 +34,8 @@ struct TokenServiceTests {
         let portal = try TestPortal()
         let keys = try await credentials(portal)
         let wrong = RoleCredentials(
-            accessKeyID: keys.accessKeyID, secretAccessKey: String(keys.secretAccessKey.reversed()),
+            seconds: 3_600, accessKeyID: keys.accessKeyID,
+            secretAccessKey: String(keys.secretAccessKey.reversed()),
             sessionToken: keys.sessionToken, expires: keys.expires, role: keys.role)
         try await send(portal, try headers(portal, wrong)) {
             expect($0, "SignatureDoesNotMatch")
@@ -55,7 +56,8 @@ struct TokenServiceTests {
         let portal = try TestPortal()
         let keys = try await credentials(portal)
         let mixed = RoleCredentials(
-            accessKeyID: "ASIAAAAAAAAAAAAAAAAA", secretAccessKey: keys.secretAccessKey,
+            seconds: 3_600, accessKeyID: "ASIAAAAAAAAAAAAAAAAA",
+            secretAccessKey: keys.secretAccessKey,
             sessionToken: keys.sessionToken, expires: keys.expires, role: keys.role)
         try await send(portal, try headers(portal, mixed)) { expect($0, "InvalidClientTokenId") }
     }

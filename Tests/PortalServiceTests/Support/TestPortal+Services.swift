@@ -63,6 +63,14 @@ extension TestPortal {
             ]
             return answer
         }
+        table.answer(PermissionsMethods.describeRoles) {
+            (request: PermissionDescribeRolesRequest, _) in
+            var answer = PermissionDescribeRolesResponse()
+            answer.roles = request.roles.filter {
+                $0.accountID == accountID && ["ReadOnly", "Admin"].contains($0.permissionSetName)
+            }.map { role(named: $0.permissionSetName) }
+            return answer
+        }
         table.answer(PermissionsMethods.listApplications) {
             (_: PermissionListApplicationsRequest, _) in
             var answer = PermissionListApplicationsResponse()
@@ -86,21 +94,26 @@ extension TestPortal {
                 throw RPCError(
                     .permissionDenied, reason: "ROLE_NOT_ASSIGNED", message: "not assigned")
             }
-            var answer = PermissionCheckRoleResponse()
-            answer.account.accountID = accountID
-            answer.account.name = "Production"
-            answer.permissionSet.name = "ReadOnly"
-            answer.permissionSet.sessionDurationSeconds = 3_600
+            var answer = role(named: "ReadOnly")
             answer.permissionSet.managedPolicyArns = [
                 "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/NotKnownHere",
             ]
-            answer.roleName = "AWSReservedSSO_ReadOnly_0123456789abcdef"
-            answer.roleArn =
-                "arn:aws:iam::\(accountID):role/aws-reserved/sso.amazonaws.com/"
-                + "eu-central-1/AWSReservedSSO_ReadOnly_0123456789abcdef"
             return answer
         }
         return table.channel
+    }
+
+    private static func role(named name: String) -> PermissionCheckRoleResponse {
+        var role = PermissionCheckRoleResponse()
+        role.account.accountID = accountID
+        role.account.name = "Production"
+        role.permissionSet.name = name
+        role.permissionSet.sessionDurationSeconds = 3_600
+        role.roleName = "AWSReservedSSO_\(name)_0123456789abcdef"
+        role.roleArn =
+            "arn:aws:iam::\(accountID):role/aws-reserved/sso.amazonaws.com/"
+            + "eu-central-1/\(role.roleName)"
+        return role
     }
 
     private static func application(_ name: String, _ url: String) -> PermissionApplication {

@@ -24,6 +24,7 @@ final class TestPortal: Sendable {
     let gate = FakeGate()
     let sessions = MemoryLog<SessionState>()
     let scimTokens = MemoryLog<ScimTokenState>()
+    let breakGlass = MemoryLog<BreakGlassState>()
     let instance: InstanceWatch
     let features: PortalFeatures
     /// Whether the person has lost the role.
@@ -65,7 +66,8 @@ final class TestPortal: Sendable {
                 trailClient: TrailClient(coordinator),
                 cryptography: KeysCryptographyClient(keys.channel),
                 keyManagement: KeysKeyManagementClient(keys.channel), trail: trail,
-                sessions: sessions, scimTokens: scimTokens, assertionGate: assertions ?? gate,
+                sessions: sessions, scimTokens: scimTokens, breakGlass: breakGlass,
+                assertionGate: assertions ?? gate,
                 now: { clock.value }, logger: Logger(label: "test")))
         self.clock = clock
         self.added = added

@@ -37,8 +37,12 @@ struct AWSCaller: Sendable {
         actor.sessionCreatedAtUs = issuedAt.microseconds
         if let person {
             actor.sessionIssuerArn = roleARN
-            actor.onBehalfOfUserID = person.userID
             actor.credentialID = person.sessionID
+            if BreakGlassState.isBreakGlass(person.userID) {
+                actor.identityStoreArn = ""
+            } else {
+                actor.onBehalfOfUserID = person.userID
+            }
         } else {
             actor.identityStoreArn = ""
         }

@@ -15,7 +15,7 @@ struct RequestAdmission: Sendable {
     let instance: InstanceWatch
     let issuer: CredentialIssuer
     let sessions: any RecordLog<SessionState>
-    let permissions: PermissionsClient
+    let access: PersonAccess
     let configuration: RegionConfiguration
     let now: @Sendable () -> Date
 
@@ -66,12 +66,9 @@ struct RequestAdmission: Sendable {
         guard try !sessions.read({ $0.isRevoked(claims.sid) }) else { throw AdmissionRefusal.ended }
         let checked: PermissionCheckRoleResponse
         do {
-            checked = try await permissions.checkRole(
-                .with {
-                    $0.userID = claims.sub
-                    $0.accountID = claims.account
-                    $0.permissionSetName = claims.permissionSetName
-                }, options: CallOptions(timeout: .seconds(5)))
+            checked = try await access.role(
+                claims.permissionSetName, in: claims.account, of: claims.sub,
+                options: CallOptions(timeout: .seconds(5)))
         } catch let error as RPCError where [.permissionDenied, .notFound].contains(error.code) {
             throw AdmissionRefusal.ended
         }

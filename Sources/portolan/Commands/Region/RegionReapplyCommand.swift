@@ -128,6 +128,11 @@ struct ReapplyRun {
             outcomes.append(
                 refused(record, "SCIM token", "Make a new token: portolan scim-token create."))
         }
+        for record in export.newest(of: "break-glass") where !record.key.hasPrefix("data-key/") {
+            outcomes.append(
+                refused(
+                    record, "break-glass user", "Look and repeat it: portolan break-glass list."))
+        }
         return outcomes
     }
 

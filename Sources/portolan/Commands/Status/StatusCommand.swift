@@ -27,7 +27,8 @@ struct StatusCommand: AsyncParsableCommand {
             Console.print(facts.render() + "\n")
             Console.print(Self.table(instance, status).render(.output))
             let drift = await KeyDrift.warnings(instance.instance, session)
-            for problem in Self.problems(status) + drift { Console.note(problem) }
+            let alarms = await BreakGlassCommand.alarms(session)
+            for problem in Self.problems(status) + drift + alarms { Console.note(problem) }
         }
     }
 

@@ -47,11 +47,13 @@ public enum PermissionsMethods {
         service: service, name: "GetAccess", kind: .unary, isIdempotent: true)
     public static let checkRole = MethodDescriptor(
         service: service, name: "CheckRole", kind: .unary, isIdempotent: true)
+    public static let describeRoles = MethodDescriptor(
+        service: service, name: "DescribeRoles", kind: .unary, isIdempotent: true)
     public static let reapplyRecords = MethodDescriptor(
         service: service, name: "ReapplyRecords", kind: .unary, isIdempotent: false)
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
-    public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, reapplyRecords, getStatus]
+    public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, describeRoles, reapplyRecords, getStatus]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(putAccount, PermissionPutAccountRequest.self, PermissionPutAccountResponse.self),
@@ -75,6 +77,7 @@ public enum PermissionsMethods {
         TypedMethod(listApplicationAssignments, PermissionListApplicationAssignmentsRequest.self, PermissionListApplicationAssignmentsResponse.self),
         TypedMethod(getAccess, PermissionGetAccessRequest.self, PermissionGetAccessResponse.self),
         TypedMethod(checkRole, PermissionCheckRoleRequest.self, PermissionCheckRoleResponse.self),
+        TypedMethod(describeRoles, PermissionDescribeRolesRequest.self, PermissionDescribeRolesResponse.self),
         TypedMethod(reapplyRecords, PermissionReapplyRecordsRequest.self, PermissionReapplyRecordsResponse.self),
         TypedMethod(getStatus, PermissionGetStatusRequest.self, PermissionGetStatusResponse.self),
     ]
@@ -156,6 +159,11 @@ public protocol PermissionsHandler: Sendable {
     func checkRole(
         _ request: PermissionCheckRoleRequest, context: ServerContext
     ) async throws -> PermissionCheckRoleResponse
+    /// Roles by account and permission set, whoever they are assigned to: for the portal, which knows
+    /// what a break-glass user may take. Those that do not exist are left out.
+    func describeRoles(
+        _ request: PermissionDescribeRolesRequest, context: ServerContext
+    ) async throws -> PermissionDescribeRolesResponse
     /// Applies again what a former primary had acknowledged and nobody else had received, where it still
     /// makes sense; says of each record what became of it. NOT_PRIMARY elsewhere.
     func reapplyRecords(
@@ -315,6 +323,13 @@ extension PermissionsHandler {
                 let request = try MessageCoding.decode(PermissionCheckRoleRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.checkRole(request, context: context))
+            })
+        table.register(
+            PermissionsMethods.describeRoles,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PermissionDescribeRolesRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.describeRoles(request, context: context))
             })
         table.register(
             PermissionsMethods.reapplyRecords,
@@ -537,6 +552,17 @@ public struct PermissionsClient: Sendable {
         let answer = try await channel.unary(
             PermissionsMethods.checkRole, request: payload, options: options)
         return try MessageCoding.decode(PermissionCheckRoleResponse.self, from: answer)
+    }
+
+    /// Roles by account and permission set, whoever they are assigned to: for the portal, which knows
+    /// what a break-glass user may take. Those that do not exist are left out.
+    public func describeRoles(
+        _ request: PermissionDescribeRolesRequest, options: CallOptions = .standard
+    ) async throws -> PermissionDescribeRolesResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PermissionsMethods.describeRoles, request: payload, options: options)
+        return try MessageCoding.decode(PermissionDescribeRolesResponse.self, from: answer)
     }
 
     /// Applies again what a former primary had acknowledged and nobody else had received, where it still

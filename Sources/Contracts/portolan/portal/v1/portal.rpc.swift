@@ -275,3 +275,247 @@ public struct PortalCredentialsClient: Sendable {
         return try MessageCoding.decode(PortalGetRoleCredentialsResponse.self, from: answer)
     }
 }
+
+/// The methods of portolan.portal.v1.BreakGlass.
+public enum PortalBreakGlassMethods {
+    public static let service = "portolan.portal.v1.BreakGlass"
+    public static let createBreakGlassUser = MethodDescriptor(
+        service: service, name: "CreateBreakGlassUser", kind: .unary, isIdempotent: false)
+    public static let listBreakGlassUsers = MethodDescriptor(
+        service: service, name: "ListBreakGlassUsers", kind: .unary, isIdempotent: true)
+    public static let updateBreakGlassUser = MethodDescriptor(
+        service: service, name: "UpdateBreakGlassUser", kind: .unary, isIdempotent: false)
+    public static let deleteBreakGlassUser = MethodDescriptor(
+        service: service, name: "DeleteBreakGlassUser", kind: .unary, isIdempotent: false)
+    public static let createSecurityKeyEnrolment = MethodDescriptor(
+        service: service, name: "CreateSecurityKeyEnrolment", kind: .unary, isIdempotent: false)
+    public static let removeSecurityKey = MethodDescriptor(
+        service: service, name: "RemoveSecurityKey", kind: .unary, isIdempotent: false)
+    public static let listBreakGlassGrants = MethodDescriptor(
+        service: service, name: "ListBreakGlassGrants", kind: .unary, isIdempotent: true)
+    public static let reviewBreakGlassGrant = MethodDescriptor(
+        service: service, name: "ReviewBreakGlassGrant", kind: .unary, isIdempotent: false)
+    public static let revokeBreakGlassGrant = MethodDescriptor(
+        service: service, name: "RevokeBreakGlassGrant", kind: .unary, isIdempotent: false)
+    public static let all = [createBreakGlassUser, listBreakGlassUsers, updateBreakGlassUser, deleteBreakGlassUser, createSecurityKeyEnrolment, removeSecurityKey, listBreakGlassGrants, reviewBreakGlassGrant, revokeBreakGlassGrant]
+    /// The methods with the types of their messages.
+    public static let typed = [
+        TypedMethod(createBreakGlassUser, PortalCreateBreakGlassUserRequest.self, PortalCreateBreakGlassUserResponse.self),
+        TypedMethod(listBreakGlassUsers, PortalListBreakGlassUsersRequest.self, PortalListBreakGlassUsersResponse.self),
+        TypedMethod(updateBreakGlassUser, PortalUpdateBreakGlassUserRequest.self, PortalUpdateBreakGlassUserResponse.self),
+        TypedMethod(deleteBreakGlassUser, PortalDeleteBreakGlassUserRequest.self, PortalDeleteBreakGlassUserResponse.self),
+        TypedMethod(createSecurityKeyEnrolment, PortalCreateSecurityKeyEnrolmentRequest.self, PortalCreateSecurityKeyEnrolmentResponse.self),
+        TypedMethod(removeSecurityKey, PortalRemoveSecurityKeyRequest.self, PortalRemoveSecurityKeyResponse.self),
+        TypedMethod(listBreakGlassGrants, PortalListBreakGlassGrantsRequest.self, PortalListBreakGlassGrantsResponse.self),
+        TypedMethod(reviewBreakGlassGrant, PortalReviewBreakGlassGrantRequest.self, PortalReviewBreakGlassGrantResponse.self),
+        TypedMethod(revokeBreakGlassGrant, PortalRevokeBreakGlassGrantRequest.self, PortalRevokeBreakGlassGrantResponse.self),
+    ]
+}
+
+/// Access in an emergency, while the identity provider is away: Docs/break-glass.md. Its users are no
+/// part of the directory; the primary writes them. Grants are opened by a person with a security key at
+/// any Region's portal, and can be reviewed and revoked in every Region.
+public protocol PortalBreakGlassHandler: Sendable {
+    /// ALREADY_EXISTS BREAK_GLASS_USER_EXISTS; RESOURCE_EXHAUSTED TOO_MANY_BREAK_GLASS_USERS.
+    func createBreakGlassUser(
+        _ request: PortalCreateBreakGlassUserRequest, context: ServerContext
+    ) async throws -> PortalCreateBreakGlassUserResponse
+    /// In order of name.
+    func listBreakGlassUsers(
+        _ request: PortalListBreakGlassUsersRequest, context: ServerContext
+    ) async throws -> PortalListBreakGlassUsersResponse
+    func updateBreakGlassUser(
+        _ request: PortalUpdateBreakGlassUserRequest, context: ServerContext
+    ) async throws -> PortalUpdateBreakGlassUserResponse
+    /// Ends the user's open grants as well, wherever this has replicated.
+    func deleteBreakGlassUser(
+        _ request: PortalDeleteBreakGlassUserRequest, context: ServerContext
+    ) async throws -> PortalDeleteBreakGlassUserResponse
+    /// A link for one security key, shown this once.
+    func createSecurityKeyEnrolment(
+        _ request: PortalCreateSecurityKeyEnrolmentRequest, context: ServerContext
+    ) async throws -> PortalCreateSecurityKeyEnrolmentResponse
+    func removeSecurityKey(
+        _ request: PortalRemoveSecurityKeyRequest, context: ServerContext
+    ) async throws -> PortalRemoveSecurityKeyResponse
+    /// Of every Region, newest first.
+    func listBreakGlassGrants(
+        _ request: PortalListBreakGlassGrantsRequest, context: ServerContext
+    ) async throws -> PortalListBreakGlassGrantsResponse
+    /// By somebody else than the person, and than who enrolled the key: PERMISSION_DENIED OWN_GRANT.
+    /// FAILED_PRECONDITION GRANT_OPEN, GRANT_REVIEWED.
+    func reviewBreakGlassGrant(
+        _ request: PortalReviewBreakGlassGrantRequest, context: ServerContext
+    ) async throws -> PortalReviewBreakGlassGrantResponse
+    /// Ends the session and the credentials taken in it; elsewhere as soon as it has replicated.
+    func revokeBreakGlassGrant(
+        _ request: PortalRevokeBreakGlassGrantRequest, context: ServerContext
+    ) async throws -> PortalRevokeBreakGlassGrantResponse
+}
+
+extension PortalBreakGlassHandler {
+    /// Enters all methods into a server's table.
+    public func register(in table: inout MethodTable) {
+        table.register(
+            PortalBreakGlassMethods.createBreakGlassUser,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalCreateBreakGlassUserRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.createBreakGlassUser(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.listBreakGlassUsers,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalListBreakGlassUsersRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listBreakGlassUsers(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.updateBreakGlassUser,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalUpdateBreakGlassUserRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.updateBreakGlassUser(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.deleteBreakGlassUser,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalDeleteBreakGlassUserRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.deleteBreakGlassUser(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.createSecurityKeyEnrolment,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalCreateSecurityKeyEnrolmentRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.createSecurityKeyEnrolment(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.removeSecurityKey,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalRemoveSecurityKeyRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.removeSecurityKey(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.listBreakGlassGrants,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalListBreakGlassGrantsRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.listBreakGlassGrants(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.reviewBreakGlassGrant,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalReviewBreakGlassGrantRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.reviewBreakGlassGrant(request, context: context))
+            })
+        table.register(
+            PortalBreakGlassMethods.revokeBreakGlassGrant,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PortalRevokeBreakGlassGrantRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.revokeBreakGlassGrant(request, context: context))
+            })
+    }
+}
+
+/// Access in an emergency, while the identity provider is away: Docs/break-glass.md. Its users are no
+/// part of the directory; the primary writes them. Grants are opened by a person with a security key at
+/// any Region's portal, and can be reviewed and revoked in every Region.
+public struct PortalBreakGlassClient: Sendable {
+    public let channel: any CallChannel
+
+    public init(_ channel: any CallChannel) { self.channel = channel }
+
+    /// ALREADY_EXISTS BREAK_GLASS_USER_EXISTS; RESOURCE_EXHAUSTED TOO_MANY_BREAK_GLASS_USERS.
+    public func createBreakGlassUser(
+        _ request: PortalCreateBreakGlassUserRequest, options: CallOptions = .standard
+    ) async throws -> PortalCreateBreakGlassUserResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.createBreakGlassUser, request: payload, options: options)
+        return try MessageCoding.decode(PortalCreateBreakGlassUserResponse.self, from: answer)
+    }
+
+    /// In order of name.
+    public func listBreakGlassUsers(
+        _ request: PortalListBreakGlassUsersRequest, options: CallOptions = .standard
+    ) async throws -> PortalListBreakGlassUsersResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.listBreakGlassUsers, request: payload, options: options)
+        return try MessageCoding.decode(PortalListBreakGlassUsersResponse.self, from: answer)
+    }
+
+    public func updateBreakGlassUser(
+        _ request: PortalUpdateBreakGlassUserRequest, options: CallOptions = .standard
+    ) async throws -> PortalUpdateBreakGlassUserResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.updateBreakGlassUser, request: payload, options: options)
+        return try MessageCoding.decode(PortalUpdateBreakGlassUserResponse.self, from: answer)
+    }
+
+    /// Ends the user's open grants as well, wherever this has replicated.
+    public func deleteBreakGlassUser(
+        _ request: PortalDeleteBreakGlassUserRequest, options: CallOptions = .standard
+    ) async throws -> PortalDeleteBreakGlassUserResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.deleteBreakGlassUser, request: payload, options: options)
+        return try MessageCoding.decode(PortalDeleteBreakGlassUserResponse.self, from: answer)
+    }
+
+    /// A link for one security key, shown this once.
+    public func createSecurityKeyEnrolment(
+        _ request: PortalCreateSecurityKeyEnrolmentRequest, options: CallOptions = .standard
+    ) async throws -> PortalCreateSecurityKeyEnrolmentResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.createSecurityKeyEnrolment, request: payload, options: options)
+        return try MessageCoding.decode(PortalCreateSecurityKeyEnrolmentResponse.self, from: answer)
+    }
+
+    public func removeSecurityKey(
+        _ request: PortalRemoveSecurityKeyRequest, options: CallOptions = .standard
+    ) async throws -> PortalRemoveSecurityKeyResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.removeSecurityKey, request: payload, options: options)
+        return try MessageCoding.decode(PortalRemoveSecurityKeyResponse.self, from: answer)
+    }
+
+    /// Of every Region, newest first.
+    public func listBreakGlassGrants(
+        _ request: PortalListBreakGlassGrantsRequest, options: CallOptions = .standard
+    ) async throws -> PortalListBreakGlassGrantsResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.listBreakGlassGrants, request: payload, options: options)
+        return try MessageCoding.decode(PortalListBreakGlassGrantsResponse.self, from: answer)
+    }
+
+    /// By somebody else than the person, and than who enrolled the key: PERMISSION_DENIED OWN_GRANT.
+    /// FAILED_PRECONDITION GRANT_OPEN, GRANT_REVIEWED.
+    public func reviewBreakGlassGrant(
+        _ request: PortalReviewBreakGlassGrantRequest, options: CallOptions = .standard
+    ) async throws -> PortalReviewBreakGlassGrantResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.reviewBreakGlassGrant, request: payload, options: options)
+        return try MessageCoding.decode(PortalReviewBreakGlassGrantResponse.self, from: answer)
+    }
+
+    /// Ends the session and the credentials taken in it; elsewhere as soon as it has replicated.
+    public func revokeBreakGlassGrant(
+        _ request: PortalRevokeBreakGlassGrantRequest, options: CallOptions = .standard
+    ) async throws -> PortalRevokeBreakGlassGrantResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PortalBreakGlassMethods.revokeBreakGlassGrant, request: payload, options: options)
+        return try MessageCoding.decode(PortalRevokeBreakGlassGrantResponse.self, from: answer)
+    }
+}

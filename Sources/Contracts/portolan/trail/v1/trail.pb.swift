@@ -33,7 +33,7 @@ public nonisolated struct TrailActor: Sendable {
 
   /// CloudTrail's userIdentity.type: "IdentityCenterUser", "AssumedRole" (role credentials),
   /// "WebIdentityUser" (SCIM), "IAMUser" (an operator), "AWSService" (a service of this system),
-  /// "Unknown".
+  /// "BreakGlassUser" (none of AWS': somebody in an emergency), "Unknown".
   public var type: String = String()
 
   /// Shown as userName; for an operator the name in the certificate.

@@ -187,6 +187,1086 @@ void   portolan__portal__v1__get_role_credentials_response__free_unpacked
   assert(message->base.descriptor == &portolan__portal__v1__get_role_credentials_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__portal__v1__break_glass_role__init
+                     (Portolan__Portal__V1__BreakGlassRole         *message)
+{
+  static const Portolan__Portal__V1__BreakGlassRole init_value = PORTOLAN__PORTAL__V1__BREAK_GLASS_ROLE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__break_glass_role__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassRole *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_role__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__break_glass_role__pack
+                     (const Portolan__Portal__V1__BreakGlassRole *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_role__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__break_glass_role__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassRole *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_role__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__BreakGlassRole *
+       portolan__portal__v1__break_glass_role__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__BreakGlassRole *)
+     protobuf_c_message_unpack (&portolan__portal__v1__break_glass_role__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__break_glass_role__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassRole *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_role__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__security_key__init
+                     (Portolan__Portal__V1__SecurityKey         *message)
+{
+  static const Portolan__Portal__V1__SecurityKey init_value = PORTOLAN__PORTAL__V1__SECURITY_KEY__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__security_key__get_packed_size
+                     (const Portolan__Portal__V1__SecurityKey *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__security_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__security_key__pack
+                     (const Portolan__Portal__V1__SecurityKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__security_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__security_key__pack_to_buffer
+                     (const Portolan__Portal__V1__SecurityKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__security_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__SecurityKey *
+       portolan__portal__v1__security_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__SecurityKey *)
+     protobuf_c_message_unpack (&portolan__portal__v1__security_key__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__security_key__free_unpacked
+                     (Portolan__Portal__V1__SecurityKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__security_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__break_glass_user__init
+                     (Portolan__Portal__V1__BreakGlassUser         *message)
+{
+  static const Portolan__Portal__V1__BreakGlassUser init_value = PORTOLAN__PORTAL__V1__BREAK_GLASS_USER__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__break_glass_user__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassUser *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__break_glass_user__pack
+                     (const Portolan__Portal__V1__BreakGlassUser *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__break_glass_user__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassUser *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__BreakGlassUser *
+       portolan__portal__v1__break_glass_user__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__BreakGlassUser *)
+     protobuf_c_message_unpack (&portolan__portal__v1__break_glass_user__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__break_glass_user__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassUser *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__security_key_enrolment__init
+                     (Portolan__Portal__V1__SecurityKeyEnrolment         *message)
+{
+  static const Portolan__Portal__V1__SecurityKeyEnrolment init_value = PORTOLAN__PORTAL__V1__SECURITY_KEY_ENROLMENT__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__security_key_enrolment__get_packed_size
+                     (const Portolan__Portal__V1__SecurityKeyEnrolment *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__security_key_enrolment__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__security_key_enrolment__pack
+                     (const Portolan__Portal__V1__SecurityKeyEnrolment *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__security_key_enrolment__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__security_key_enrolment__pack_to_buffer
+                     (const Portolan__Portal__V1__SecurityKeyEnrolment *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__security_key_enrolment__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__SecurityKeyEnrolment *
+       portolan__portal__v1__security_key_enrolment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__SecurityKeyEnrolment *)
+     protobuf_c_message_unpack (&portolan__portal__v1__security_key_enrolment__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__security_key_enrolment__free_unpacked
+                     (Portolan__Portal__V1__SecurityKeyEnrolment *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__security_key_enrolment__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__create_break_glass_user_request__init
+                     (Portolan__Portal__V1__CreateBreakGlassUserRequest         *message)
+{
+  static const Portolan__Portal__V1__CreateBreakGlassUserRequest init_value = PORTOLAN__PORTAL__V1__CREATE_BREAK_GLASS_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__create_break_glass_user_request__get_packed_size
+                     (const Portolan__Portal__V1__CreateBreakGlassUserRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__create_break_glass_user_request__pack
+                     (const Portolan__Portal__V1__CreateBreakGlassUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__create_break_glass_user_request__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateBreakGlassUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__CreateBreakGlassUserRequest *
+       portolan__portal__v1__create_break_glass_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__CreateBreakGlassUserRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__create_break_glass_user_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__create_break_glass_user_request__free_unpacked
+                     (Portolan__Portal__V1__CreateBreakGlassUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__create_break_glass_user_response__init
+                     (Portolan__Portal__V1__CreateBreakGlassUserResponse         *message)
+{
+  static const Portolan__Portal__V1__CreateBreakGlassUserResponse init_value = PORTOLAN__PORTAL__V1__CREATE_BREAK_GLASS_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__create_break_glass_user_response__get_packed_size
+                     (const Portolan__Portal__V1__CreateBreakGlassUserResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__create_break_glass_user_response__pack
+                     (const Portolan__Portal__V1__CreateBreakGlassUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__create_break_glass_user_response__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateBreakGlassUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__CreateBreakGlassUserResponse *
+       portolan__portal__v1__create_break_glass_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__CreateBreakGlassUserResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__create_break_glass_user_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__create_break_glass_user_response__free_unpacked
+                     (Portolan__Portal__V1__CreateBreakGlassUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__create_break_glass_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__list_break_glass_users_request__init
+                     (Portolan__Portal__V1__ListBreakGlassUsersRequest         *message)
+{
+  static const Portolan__Portal__V1__ListBreakGlassUsersRequest init_value = PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_USERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__list_break_glass_users_request__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassUsersRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__list_break_glass_users_request__pack
+                     (const Portolan__Portal__V1__ListBreakGlassUsersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__list_break_glass_users_request__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassUsersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__ListBreakGlassUsersRequest *
+       portolan__portal__v1__list_break_glass_users_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__ListBreakGlassUsersRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__list_break_glass_users_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__list_break_glass_users_request__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassUsersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__list_break_glass_users_response__init
+                     (Portolan__Portal__V1__ListBreakGlassUsersResponse         *message)
+{
+  static const Portolan__Portal__V1__ListBreakGlassUsersResponse init_value = PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_USERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__list_break_glass_users_response__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassUsersResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__list_break_glass_users_response__pack
+                     (const Portolan__Portal__V1__ListBreakGlassUsersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__list_break_glass_users_response__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassUsersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__ListBreakGlassUsersResponse *
+       portolan__portal__v1__list_break_glass_users_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__ListBreakGlassUsersResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__list_break_glass_users_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__list_break_glass_users_response__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassUsersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_users_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__update_break_glass_user_request__init
+                     (Portolan__Portal__V1__UpdateBreakGlassUserRequest         *message)
+{
+  static const Portolan__Portal__V1__UpdateBreakGlassUserRequest init_value = PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__update_break_glass_user_request__get_packed_size
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__update_break_glass_user_request__pack
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__update_break_glass_user_request__pack_to_buffer
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__UpdateBreakGlassUserRequest *
+       portolan__portal__v1__update_break_glass_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__UpdateBreakGlassUserRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__update_break_glass_user_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__update_break_glass_user_request__free_unpacked
+                     (Portolan__Portal__V1__UpdateBreakGlassUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__update_break_glass_user_response__init
+                     (Portolan__Portal__V1__UpdateBreakGlassUserResponse         *message)
+{
+  static const Portolan__Portal__V1__UpdateBreakGlassUserResponse init_value = PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__update_break_glass_user_response__get_packed_size
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__update_break_glass_user_response__pack
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__update_break_glass_user_response__pack_to_buffer
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__UpdateBreakGlassUserResponse *
+       portolan__portal__v1__update_break_glass_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__UpdateBreakGlassUserResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__update_break_glass_user_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__update_break_glass_user_response__free_unpacked
+                     (Portolan__Portal__V1__UpdateBreakGlassUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__update_break_glass_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__delete_break_glass_user_request__init
+                     (Portolan__Portal__V1__DeleteBreakGlassUserRequest         *message)
+{
+  static const Portolan__Portal__V1__DeleteBreakGlassUserRequest init_value = PORTOLAN__PORTAL__V1__DELETE_BREAK_GLASS_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__delete_break_glass_user_request__get_packed_size
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__delete_break_glass_user_request__pack
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__delete_break_glass_user_request__pack_to_buffer
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__DeleteBreakGlassUserRequest *
+       portolan__portal__v1__delete_break_glass_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__DeleteBreakGlassUserRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__delete_break_glass_user_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__delete_break_glass_user_request__free_unpacked
+                     (Portolan__Portal__V1__DeleteBreakGlassUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__delete_break_glass_user_response__init
+                     (Portolan__Portal__V1__DeleteBreakGlassUserResponse         *message)
+{
+  static const Portolan__Portal__V1__DeleteBreakGlassUserResponse init_value = PORTOLAN__PORTAL__V1__DELETE_BREAK_GLASS_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__delete_break_glass_user_response__get_packed_size
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__delete_break_glass_user_response__pack
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__delete_break_glass_user_response__pack_to_buffer
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__DeleteBreakGlassUserResponse *
+       portolan__portal__v1__delete_break_glass_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__DeleteBreakGlassUserResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__delete_break_glass_user_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__delete_break_glass_user_response__free_unpacked
+                     (Portolan__Portal__V1__DeleteBreakGlassUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__delete_break_glass_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__create_security_key_enrolment_request__init
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest         *message)
+{
+  static const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest init_value = PORTOLAN__PORTAL__V1__CREATE_SECURITY_KEY_ENROLMENT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__create_security_key_enrolment_request__get_packed_size
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__create_security_key_enrolment_request__pack
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__create_security_key_enrolment_request__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *
+       portolan__portal__v1__create_security_key_enrolment_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__create_security_key_enrolment_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__create_security_key_enrolment_request__free_unpacked
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__create_security_key_enrolment_response__init
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse         *message)
+{
+  static const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse init_value = PORTOLAN__PORTAL__V1__CREATE_SECURITY_KEY_ENROLMENT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__create_security_key_enrolment_response__get_packed_size
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__create_security_key_enrolment_response__pack
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__create_security_key_enrolment_response__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *
+       portolan__portal__v1__create_security_key_enrolment_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__create_security_key_enrolment_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__create_security_key_enrolment_response__free_unpacked
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__create_security_key_enrolment_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__remove_security_key_request__init
+                     (Portolan__Portal__V1__RemoveSecurityKeyRequest         *message)
+{
+  static const Portolan__Portal__V1__RemoveSecurityKeyRequest init_value = PORTOLAN__PORTAL__V1__REMOVE_SECURITY_KEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__remove_security_key_request__get_packed_size
+                     (const Portolan__Portal__V1__RemoveSecurityKeyRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__remove_security_key_request__pack
+                     (const Portolan__Portal__V1__RemoveSecurityKeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__remove_security_key_request__pack_to_buffer
+                     (const Portolan__Portal__V1__RemoveSecurityKeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__RemoveSecurityKeyRequest *
+       portolan__portal__v1__remove_security_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__RemoveSecurityKeyRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__remove_security_key_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__remove_security_key_request__free_unpacked
+                     (Portolan__Portal__V1__RemoveSecurityKeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__remove_security_key_response__init
+                     (Portolan__Portal__V1__RemoveSecurityKeyResponse         *message)
+{
+  static const Portolan__Portal__V1__RemoveSecurityKeyResponse init_value = PORTOLAN__PORTAL__V1__REMOVE_SECURITY_KEY_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__remove_security_key_response__get_packed_size
+                     (const Portolan__Portal__V1__RemoveSecurityKeyResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__remove_security_key_response__pack
+                     (const Portolan__Portal__V1__RemoveSecurityKeyResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__remove_security_key_response__pack_to_buffer
+                     (const Portolan__Portal__V1__RemoveSecurityKeyResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__RemoveSecurityKeyResponse *
+       portolan__portal__v1__remove_security_key_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__RemoveSecurityKeyResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__remove_security_key_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__remove_security_key_response__free_unpacked
+                     (Portolan__Portal__V1__RemoveSecurityKeyResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__remove_security_key_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__break_glass_grant__init
+                     (Portolan__Portal__V1__BreakGlassGrant         *message)
+{
+  static const Portolan__Portal__V1__BreakGlassGrant init_value = PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__break_glass_grant__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassGrant *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__break_glass_grant__pack
+                     (const Portolan__Portal__V1__BreakGlassGrant *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__break_glass_grant__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassGrant *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__BreakGlassGrant *
+       portolan__portal__v1__break_glass_grant__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__BreakGlassGrant *)
+     protobuf_c_message_unpack (&portolan__portal__v1__break_glass_grant__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__break_glass_grant__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassGrant *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__break_glass_review__init
+                     (Portolan__Portal__V1__BreakGlassReview         *message)
+{
+  static const Portolan__Portal__V1__BreakGlassReview init_value = PORTOLAN__PORTAL__V1__BREAK_GLASS_REVIEW__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__break_glass_review__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassReview *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_review__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__break_glass_review__pack
+                     (const Portolan__Portal__V1__BreakGlassReview *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_review__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__break_glass_review__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassReview *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_review__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__BreakGlassReview *
+       portolan__portal__v1__break_glass_review__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__BreakGlassReview *)
+     protobuf_c_message_unpack (&portolan__portal__v1__break_glass_review__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__break_glass_review__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassReview *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_review__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__list_break_glass_grants_request__init
+                     (Portolan__Portal__V1__ListBreakGlassGrantsRequest         *message)
+{
+  static const Portolan__Portal__V1__ListBreakGlassGrantsRequest init_value = PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_GRANTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__list_break_glass_grants_request__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__list_break_glass_grants_request__pack
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__list_break_glass_grants_request__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__ListBreakGlassGrantsRequest *
+       portolan__portal__v1__list_break_glass_grants_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__ListBreakGlassGrantsRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__list_break_glass_grants_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__list_break_glass_grants_request__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassGrantsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__list_break_glass_grants_response__init
+                     (Portolan__Portal__V1__ListBreakGlassGrantsResponse         *message)
+{
+  static const Portolan__Portal__V1__ListBreakGlassGrantsResponse init_value = PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_GRANTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__list_break_glass_grants_response__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__list_break_glass_grants_response__pack
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__list_break_glass_grants_response__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__ListBreakGlassGrantsResponse *
+       portolan__portal__v1__list_break_glass_grants_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__ListBreakGlassGrantsResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__list_break_glass_grants_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__list_break_glass_grants_response__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassGrantsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__list_break_glass_grants_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__review_break_glass_grant_request__init
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantRequest         *message)
+{
+  static const Portolan__Portal__V1__ReviewBreakGlassGrantRequest init_value = PORTOLAN__PORTAL__V1__REVIEW_BREAK_GLASS_GRANT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__review_break_glass_grant_request__get_packed_size
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__review_break_glass_grant_request__pack
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__review_break_glass_grant_request__pack_to_buffer
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__ReviewBreakGlassGrantRequest *
+       portolan__portal__v1__review_break_glass_grant_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__ReviewBreakGlassGrantRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__review_break_glass_grant_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__review_break_glass_grant_request__free_unpacked
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__review_break_glass_grant_response__init
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantResponse         *message)
+{
+  static const Portolan__Portal__V1__ReviewBreakGlassGrantResponse init_value = PORTOLAN__PORTAL__V1__REVIEW_BREAK_GLASS_GRANT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__review_break_glass_grant_response__get_packed_size
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__review_break_glass_grant_response__pack
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__review_break_glass_grant_response__pack_to_buffer
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__ReviewBreakGlassGrantResponse *
+       portolan__portal__v1__review_break_glass_grant_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__ReviewBreakGlassGrantResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__review_break_glass_grant_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__review_break_glass_grant_response__free_unpacked
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__review_break_glass_grant_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__revoke_break_glass_grant_request__init
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantRequest         *message)
+{
+  static const Portolan__Portal__V1__RevokeBreakGlassGrantRequest init_value = PORTOLAN__PORTAL__V1__REVOKE_BREAK_GLASS_GRANT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__revoke_break_glass_grant_request__get_packed_size
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__revoke_break_glass_grant_request__pack
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__revoke_break_glass_grant_request__pack_to_buffer
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__RevokeBreakGlassGrantRequest *
+       portolan__portal__v1__revoke_break_glass_grant_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__RevokeBreakGlassGrantRequest *)
+     protobuf_c_message_unpack (&portolan__portal__v1__revoke_break_glass_grant_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__revoke_break_glass_grant_request__free_unpacked
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__revoke_break_glass_grant_response__init
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantResponse         *message)
+{
+  static const Portolan__Portal__V1__RevokeBreakGlassGrantResponse init_value = PORTOLAN__PORTAL__V1__REVOKE_BREAK_GLASS_GRANT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__revoke_break_glass_grant_response__get_packed_size
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__revoke_break_glass_grant_response__pack
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__revoke_break_glass_grant_response__pack_to_buffer
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__RevokeBreakGlassGrantResponse *
+       portolan__portal__v1__revoke_break_glass_grant_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__RevokeBreakGlassGrantResponse *)
+     protobuf_c_message_unpack (&portolan__portal__v1__revoke_break_glass_grant_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__revoke_break_glass_grant_response__free_unpacked
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__revoke_break_glass_grant_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__portal__v1__session__init
                      (Portolan__Portal__V1__Session         *message)
 {
@@ -952,6 +2032,231 @@ void   portolan__portal__v1__scim_token_record__free_unpacked
   assert(message->base.descriptor == &portolan__portal__v1__scim_token_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__portal__v1__break_glass_user_record__init
+                     (Portolan__Portal__V1__BreakGlassUserRecord         *message)
+{
+  static const Portolan__Portal__V1__BreakGlassUserRecord init_value = PORTOLAN__PORTAL__V1__BREAK_GLASS_USER_RECORD__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__break_glass_user_record__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassUserRecord *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__break_glass_user_record__pack
+                     (const Portolan__Portal__V1__BreakGlassUserRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__break_glass_user_record__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassUserRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__BreakGlassUserRecord *
+       portolan__portal__v1__break_glass_user_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__BreakGlassUserRecord *)
+     protobuf_c_message_unpack (&portolan__portal__v1__break_glass_user_record__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__break_glass_user_record__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassUserRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_user_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__enrolment_record__init
+                     (Portolan__Portal__V1__EnrolmentRecord         *message)
+{
+  static const Portolan__Portal__V1__EnrolmentRecord init_value = PORTOLAN__PORTAL__V1__ENROLMENT_RECORD__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__enrolment_record__get_packed_size
+                     (const Portolan__Portal__V1__EnrolmentRecord *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__enrolment_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__enrolment_record__pack
+                     (const Portolan__Portal__V1__EnrolmentRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__enrolment_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__enrolment_record__pack_to_buffer
+                     (const Portolan__Portal__V1__EnrolmentRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__enrolment_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__EnrolmentRecord *
+       portolan__portal__v1__enrolment_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__EnrolmentRecord *)
+     protobuf_c_message_unpack (&portolan__portal__v1__enrolment_record__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__enrolment_record__free_unpacked
+                     (Portolan__Portal__V1__EnrolmentRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__enrolment_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__decoy_record__init
+                     (Portolan__Portal__V1__DecoyRecord         *message)
+{
+  static const Portolan__Portal__V1__DecoyRecord init_value = PORTOLAN__PORTAL__V1__DECOY_RECORD__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__decoy_record__get_packed_size
+                     (const Portolan__Portal__V1__DecoyRecord *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__decoy_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__decoy_record__pack
+                     (const Portolan__Portal__V1__DecoyRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__decoy_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__decoy_record__pack_to_buffer
+                     (const Portolan__Portal__V1__DecoyRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__decoy_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__DecoyRecord *
+       portolan__portal__v1__decoy_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__DecoyRecord *)
+     protobuf_c_message_unpack (&portolan__portal__v1__decoy_record__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__decoy_record__free_unpacked
+                     (Portolan__Portal__V1__DecoyRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__decoy_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__sign_count_record__init
+                     (Portolan__Portal__V1__SignCountRecord         *message)
+{
+  static const Portolan__Portal__V1__SignCountRecord init_value = PORTOLAN__PORTAL__V1__SIGN_COUNT_RECORD__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__sign_count_record__get_packed_size
+                     (const Portolan__Portal__V1__SignCountRecord *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__sign_count_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__sign_count_record__pack
+                     (const Portolan__Portal__V1__SignCountRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__sign_count_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__sign_count_record__pack_to_buffer
+                     (const Portolan__Portal__V1__SignCountRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__sign_count_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__SignCountRecord *
+       portolan__portal__v1__sign_count_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__SignCountRecord *)
+     protobuf_c_message_unpack (&portolan__portal__v1__sign_count_record__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__sign_count_record__free_unpacked
+                     (Portolan__Portal__V1__SignCountRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__sign_count_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__portal__v1__break_glass_grant_record__init
+                     (Portolan__Portal__V1__BreakGlassGrantRecord         *message)
+{
+  static const Portolan__Portal__V1__BreakGlassGrantRecord init_value = PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_RECORD__INIT;
+  *message = init_value;
+}
+size_t portolan__portal__v1__break_glass_grant_record__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassGrantRecord *message)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__portal__v1__break_glass_grant_record__pack
+                     (const Portolan__Portal__V1__BreakGlassGrantRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__portal__v1__break_glass_grant_record__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassGrantRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Portal__V1__BreakGlassGrantRecord *
+       portolan__portal__v1__break_glass_grant_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Portal__V1__BreakGlassGrantRecord *)
+     protobuf_c_message_unpack (&portolan__portal__v1__break_glass_grant_record__descriptor,
+                                allocator, len, data);
+}
+void   portolan__portal__v1__break_glass_grant_record__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassGrantRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__portal__v1__break_glass_grant_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor portolan__portal__v1__issue_credentials_request__field_descriptors[1] =
 {
   {
@@ -1232,6 +2537,1560 @@ const ProtobufCMessageDescriptor portolan__portal__v1__get_role_credentials_resp
   portolan__portal__v1__get_role_credentials_response__field_indices_by_name,
   1,  portolan__portal__v1__get_role_credentials_response__number_ranges,
   (ProtobufCMessageInit) portolan__portal__v1__get_role_credentials_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__break_glass_role__field_descriptors[2] =
+{
+  {
+    "account_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassRole, account_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "permission_set_name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassRole, permission_set_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__break_glass_role__field_indices_by_name[] = {
+  0,   /* field[0] = account_id */
+  1,   /* field[1] = permission_set_name */
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_role__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_role__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassRole",
+  "BreakGlassRole",
+  "Portolan__Portal__V1__BreakGlassRole",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__BreakGlassRole),
+  2,
+  portolan__portal__v1__break_glass_role__field_descriptors,
+  portolan__portal__v1__break_glass_role__field_indices_by_name,
+  1,  portolan__portal__v1__break_glass_role__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__break_glass_role__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__security_key__field_descriptors[8] =
+{
+  {
+    "credential_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "algorithm",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, algorithm),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "public_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, public_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sign_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, sign_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rp_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, rp_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "aaguid",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, aaguid),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_at_us",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, created_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enrolled_by",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKey, enrolled_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__security_key__field_indices_by_name[] = {
+  5,   /* field[5] = aaguid */
+  1,   /* field[1] = algorithm */
+  6,   /* field[6] = created_at_us */
+  0,   /* field[0] = credential_id */
+  7,   /* field[7] = enrolled_by */
+  2,   /* field[2] = public_key */
+  4,   /* field[4] = rp_id */
+  3,   /* field[3] = sign_count */
+};
+static const ProtobufCIntRange portolan__portal__v1__security_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__security_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.SecurityKey",
+  "SecurityKey",
+  "Portolan__Portal__V1__SecurityKey",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__SecurityKey),
+  8,
+  portolan__portal__v1__security_key__field_descriptors,
+  portolan__portal__v1__security_key__field_indices_by_name,
+  1,  portolan__portal__v1__security_key__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__security_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__break_glass_user__field_descriptors[11] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, user_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operator_name",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, operator_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__BreakGlassUser, n_roles),
+    offsetof(Portolan__Portal__V1__BreakGlassUser, roles),
+    &portolan__portal__v1__break_glass_role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_grant_seconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, max_grant_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enabled",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, enabled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keys",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__BreakGlassUser, n_keys),
+    offsetof(Portolan__Portal__V1__BreakGlassUser, keys),
+    &portolan__portal__v1__security_key__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_at_us",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, created_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_by",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, created_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "open_enrolments",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUser, open_enrolments),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__break_glass_user__field_indices_by_name[] = {
+  8,   /* field[8] = created_at_us */
+  9,   /* field[9] = created_by */
+  2,   /* field[2] = display_name */
+  6,   /* field[6] = enabled */
+  7,   /* field[7] = keys */
+  5,   /* field[5] = max_grant_seconds */
+  1,   /* field[1] = name */
+  10,   /* field[10] = open_enrolments */
+  3,   /* field[3] = operator_name */
+  4,   /* field[4] = roles */
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_user__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_user__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassUser",
+  "BreakGlassUser",
+  "Portolan__Portal__V1__BreakGlassUser",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__BreakGlassUser),
+  11,
+  portolan__portal__v1__break_glass_user__field_descriptors,
+  portolan__portal__v1__break_glass_user__field_indices_by_name,
+  1,  portolan__portal__v1__break_glass_user__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__break_glass_user__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__security_key_enrolment__field_descriptors[2] =
+{
+  {
+    "url",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKeyEnrolment, url),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at_us",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SecurityKeyEnrolment, expires_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__security_key_enrolment__field_indices_by_name[] = {
+  1,   /* field[1] = expires_at_us */
+  0,   /* field[0] = url */
+};
+static const ProtobufCIntRange portolan__portal__v1__security_key_enrolment__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__security_key_enrolment__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.SecurityKeyEnrolment",
+  "SecurityKeyEnrolment",
+  "Portolan__Portal__V1__SecurityKeyEnrolment",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__SecurityKeyEnrolment),
+  2,
+  portolan__portal__v1__security_key_enrolment__field_descriptors,
+  portolan__portal__v1__security_key_enrolment__field_indices_by_name,
+  1,  portolan__portal__v1__security_key_enrolment__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__security_key_enrolment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__create_break_glass_user_request__field_descriptors[6] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operator_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, operator_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, n_roles),
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, roles),
+    &portolan__portal__v1__break_glass_role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_grant_seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, max_grant_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enrolments",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserRequest, enrolments),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__create_break_glass_user_request__field_indices_by_name[] = {
+  1,   /* field[1] = display_name */
+  5,   /* field[5] = enrolments */
+  4,   /* field[4] = max_grant_seconds */
+  0,   /* field[0] = name */
+  2,   /* field[2] = operator_name */
+  3,   /* field[3] = roles */
+};
+static const ProtobufCIntRange portolan__portal__v1__create_break_glass_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__create_break_glass_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.CreateBreakGlassUserRequest",
+  "CreateBreakGlassUserRequest",
+  "Portolan__Portal__V1__CreateBreakGlassUserRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__CreateBreakGlassUserRequest),
+  6,
+  portolan__portal__v1__create_break_glass_user_request__field_descriptors,
+  portolan__portal__v1__create_break_glass_user_request__field_indices_by_name,
+  1,  portolan__portal__v1__create_break_glass_user_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__create_break_glass_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__create_break_glass_user_response__field_descriptors[2] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserResponse, user),
+    &portolan__portal__v1__break_glass_user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enrolments",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserResponse, n_enrolments),
+    offsetof(Portolan__Portal__V1__CreateBreakGlassUserResponse, enrolments),
+    &portolan__portal__v1__security_key_enrolment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__create_break_glass_user_response__field_indices_by_name[] = {
+  1,   /* field[1] = enrolments */
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__create_break_glass_user_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__create_break_glass_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.CreateBreakGlassUserResponse",
+  "CreateBreakGlassUserResponse",
+  "Portolan__Portal__V1__CreateBreakGlassUserResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__CreateBreakGlassUserResponse),
+  2,
+  portolan__portal__v1__create_break_glass_user_response__field_descriptors,
+  portolan__portal__v1__create_break_glass_user_response__field_indices_by_name,
+  1,  portolan__portal__v1__create_break_glass_user_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__create_break_glass_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define portolan__portal__v1__list_break_glass_users_request__field_descriptors NULL
+#define portolan__portal__v1__list_break_glass_users_request__field_indices_by_name NULL
+#define portolan__portal__v1__list_break_glass_users_request__number_ranges NULL
+const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_users_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.ListBreakGlassUsersRequest",
+  "ListBreakGlassUsersRequest",
+  "Portolan__Portal__V1__ListBreakGlassUsersRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__ListBreakGlassUsersRequest),
+  0,
+  portolan__portal__v1__list_break_glass_users_request__field_descriptors,
+  portolan__portal__v1__list_break_glass_users_request__field_indices_by_name,
+  0,  portolan__portal__v1__list_break_glass_users_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__list_break_glass_users_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__list_break_glass_users_response__field_descriptors[1] =
+{
+  {
+    "users",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__ListBreakGlassUsersResponse, n_users),
+    offsetof(Portolan__Portal__V1__ListBreakGlassUsersResponse, users),
+    &portolan__portal__v1__break_glass_user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__list_break_glass_users_response__field_indices_by_name[] = {
+  0,   /* field[0] = users */
+};
+static const ProtobufCIntRange portolan__portal__v1__list_break_glass_users_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_users_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.ListBreakGlassUsersResponse",
+  "ListBreakGlassUsersResponse",
+  "Portolan__Portal__V1__ListBreakGlassUsersResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__ListBreakGlassUsersResponse),
+  1,
+  portolan__portal__v1__list_break_glass_users_response__field_descriptors,
+  portolan__portal__v1__list_break_glass_users_response__field_indices_by_name,
+  1,  portolan__portal__v1__list_break_glass_users_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__list_break_glass_users_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__update_break_glass_user_request__field_descriptors[6] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enabled",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, _enabled_case),
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, enabled),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, n_roles),
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, roles),
+    &portolan__portal__v1__break_glass_role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_grant_seconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, _max_grant_seconds_case),
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, max_grant_seconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, _display_name_case),
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operator_name",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, _operator_name_case),
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserRequest, operator_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__update_break_glass_user_request__field_indices_by_name[] = {
+  4,   /* field[4] = display_name */
+  1,   /* field[1] = enabled */
+  3,   /* field[3] = max_grant_seconds */
+  5,   /* field[5] = operator_name */
+  2,   /* field[2] = roles */
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__update_break_glass_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__update_break_glass_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.UpdateBreakGlassUserRequest",
+  "UpdateBreakGlassUserRequest",
+  "Portolan__Portal__V1__UpdateBreakGlassUserRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__UpdateBreakGlassUserRequest),
+  6,
+  portolan__portal__v1__update_break_glass_user_request__field_descriptors,
+  portolan__portal__v1__update_break_glass_user_request__field_indices_by_name,
+  1,  portolan__portal__v1__update_break_glass_user_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__update_break_glass_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__update_break_glass_user_response__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__UpdateBreakGlassUserResponse, user),
+    &portolan__portal__v1__break_glass_user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__update_break_glass_user_response__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__update_break_glass_user_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__update_break_glass_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.UpdateBreakGlassUserResponse",
+  "UpdateBreakGlassUserResponse",
+  "Portolan__Portal__V1__UpdateBreakGlassUserResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__UpdateBreakGlassUserResponse),
+  1,
+  portolan__portal__v1__update_break_glass_user_response__field_descriptors,
+  portolan__portal__v1__update_break_glass_user_response__field_indices_by_name,
+  1,  portolan__portal__v1__update_break_glass_user_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__update_break_glass_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__delete_break_glass_user_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__DeleteBreakGlassUserRequest, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__delete_break_glass_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__delete_break_glass_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__delete_break_glass_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.DeleteBreakGlassUserRequest",
+  "DeleteBreakGlassUserRequest",
+  "Portolan__Portal__V1__DeleteBreakGlassUserRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__DeleteBreakGlassUserRequest),
+  1,
+  portolan__portal__v1__delete_break_glass_user_request__field_descriptors,
+  portolan__portal__v1__delete_break_glass_user_request__field_indices_by_name,
+  1,  portolan__portal__v1__delete_break_glass_user_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__delete_break_glass_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define portolan__portal__v1__delete_break_glass_user_response__field_descriptors NULL
+#define portolan__portal__v1__delete_break_glass_user_response__field_indices_by_name NULL
+#define portolan__portal__v1__delete_break_glass_user_response__number_ranges NULL
+const ProtobufCMessageDescriptor portolan__portal__v1__delete_break_glass_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.DeleteBreakGlassUserResponse",
+  "DeleteBreakGlassUserResponse",
+  "Portolan__Portal__V1__DeleteBreakGlassUserResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__DeleteBreakGlassUserResponse),
+  0,
+  portolan__portal__v1__delete_break_glass_user_response__field_descriptors,
+  portolan__portal__v1__delete_break_glass_user_response__field_indices_by_name,
+  0,  portolan__portal__v1__delete_break_glass_user_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__delete_break_glass_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__create_security_key_enrolment_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__create_security_key_enrolment_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__create_security_key_enrolment_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__create_security_key_enrolment_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.CreateSecurityKeyEnrolmentRequest",
+  "CreateSecurityKeyEnrolmentRequest",
+  "Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest),
+  1,
+  portolan__portal__v1__create_security_key_enrolment_request__field_descriptors,
+  portolan__portal__v1__create_security_key_enrolment_request__field_indices_by_name,
+  1,  portolan__portal__v1__create_security_key_enrolment_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__create_security_key_enrolment_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__create_security_key_enrolment_response__field_descriptors[1] =
+{
+  {
+    "enrolment",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse, enrolment),
+    &portolan__portal__v1__security_key_enrolment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__create_security_key_enrolment_response__field_indices_by_name[] = {
+  0,   /* field[0] = enrolment */
+};
+static const ProtobufCIntRange portolan__portal__v1__create_security_key_enrolment_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__create_security_key_enrolment_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.CreateSecurityKeyEnrolmentResponse",
+  "CreateSecurityKeyEnrolmentResponse",
+  "Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse),
+  1,
+  portolan__portal__v1__create_security_key_enrolment_response__field_descriptors,
+  portolan__portal__v1__create_security_key_enrolment_response__field_indices_by_name,
+  1,  portolan__portal__v1__create_security_key_enrolment_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__create_security_key_enrolment_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__remove_security_key_request__field_descriptors[2] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__RemoveSecurityKeyRequest, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credential_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__RemoveSecurityKeyRequest, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__remove_security_key_request__field_indices_by_name[] = {
+  1,   /* field[1] = credential_id */
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__remove_security_key_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__remove_security_key_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.RemoveSecurityKeyRequest",
+  "RemoveSecurityKeyRequest",
+  "Portolan__Portal__V1__RemoveSecurityKeyRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__RemoveSecurityKeyRequest),
+  2,
+  portolan__portal__v1__remove_security_key_request__field_descriptors,
+  portolan__portal__v1__remove_security_key_request__field_indices_by_name,
+  1,  portolan__portal__v1__remove_security_key_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__remove_security_key_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define portolan__portal__v1__remove_security_key_response__field_descriptors NULL
+#define portolan__portal__v1__remove_security_key_response__field_indices_by_name NULL
+#define portolan__portal__v1__remove_security_key_response__number_ranges NULL
+const ProtobufCMessageDescriptor portolan__portal__v1__remove_security_key_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.RemoveSecurityKeyResponse",
+  "RemoveSecurityKeyResponse",
+  "Portolan__Portal__V1__RemoveSecurityKeyResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__RemoveSecurityKeyResponse),
+  0,
+  portolan__portal__v1__remove_security_key_response__field_descriptors,
+  portolan__portal__v1__remove_security_key_response__field_indices_by_name,
+  0,  portolan__portal__v1__remove_security_key_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__remove_security_key_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__break_glass_grant__field_descriptors[16] =
+{
+  {
+    "grant_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, grant_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, user_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, user_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "opened_at_us",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, opened_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at_us",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, expires_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ended_at_us",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, ended_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_cause",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, end_cause),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source_ip_address",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, source_ip_address),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_agent",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, user_agent),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credential_id",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    13,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, n_roles),
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, roles),
+    &portolan__portal__v1__break_glass_role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "excluded_reviewers",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, n_excluded_reviewers),
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, excluded_reviewers),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, state),
+    &portolan__portal__v1__break_glass_grant_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "review",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrant, review),
+    &portolan__portal__v1__break_glass_review__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__break_glass_grant__field_indices_by_name[] = {
+  11,   /* field[11] = credential_id */
+  8,   /* field[8] = end_cause */
+  7,   /* field[7] = ended_at_us */
+  13,   /* field[13] = excluded_reviewers */
+  6,   /* field[6] = expires_at_us */
+  0,   /* field[0] = grant_id */
+  5,   /* field[5] = opened_at_us */
+  4,   /* field[4] = reason */
+  3,   /* field[3] = region */
+  15,   /* field[15] = review */
+  12,   /* field[12] = roles */
+  9,   /* field[9] = source_ip_address */
+  14,   /* field[14] = state */
+  10,   /* field[10] = user_agent */
+  1,   /* field[1] = user_id */
+  2,   /* field[2] = user_name */
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_grant__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 16 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_grant__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassGrant",
+  "BreakGlassGrant",
+  "Portolan__Portal__V1__BreakGlassGrant",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__BreakGlassGrant),
+  16,
+  portolan__portal__v1__break_glass_grant__field_descriptors,
+  portolan__portal__v1__break_glass_grant__field_indices_by_name,
+  1,  portolan__portal__v1__break_glass_grant__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__break_glass_grant__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__break_glass_review__field_descriptors[5] =
+{
+  {
+    "grant_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassReview, grant_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reviewed_by",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassReview, reviewed_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reviewed_at_us",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassReview, reviewed_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassReview, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassReview, region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__break_glass_review__field_indices_by_name[] = {
+  0,   /* field[0] = grant_id */
+  3,   /* field[3] = note */
+  4,   /* field[4] = region */
+  2,   /* field[2] = reviewed_at_us */
+  1,   /* field[1] = reviewed_by */
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_review__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_review__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassReview",
+  "BreakGlassReview",
+  "Portolan__Portal__V1__BreakGlassReview",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__BreakGlassReview),
+  5,
+  portolan__portal__v1__break_glass_review__field_descriptors,
+  portolan__portal__v1__break_glass_review__field_indices_by_name,
+  1,  portolan__portal__v1__break_glass_review__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__break_glass_review__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__list_break_glass_grants_request__field_descriptors[2] =
+{
+  {
+    "state",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ListBreakGlassGrantsRequest, state),
+    &portolan__portal__v1__break_glass_grant_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ListBreakGlassGrantsRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__list_break_glass_grants_request__field_indices_by_name[] = {
+  1,   /* field[1] = limit */
+  0,   /* field[0] = state */
+};
+static const ProtobufCIntRange portolan__portal__v1__list_break_glass_grants_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_grants_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.ListBreakGlassGrantsRequest",
+  "ListBreakGlassGrantsRequest",
+  "Portolan__Portal__V1__ListBreakGlassGrantsRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__ListBreakGlassGrantsRequest),
+  2,
+  portolan__portal__v1__list_break_glass_grants_request__field_descriptors,
+  portolan__portal__v1__list_break_glass_grants_request__field_indices_by_name,
+  1,  portolan__portal__v1__list_break_glass_grants_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__list_break_glass_grants_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__list_break_glass_grants_response__field_descriptors[3] =
+{
+  {
+    "grants",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__ListBreakGlassGrantsResponse, n_grants),
+    offsetof(Portolan__Portal__V1__ListBreakGlassGrantsResponse, grants),
+    &portolan__portal__v1__break_glass_grant__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "open",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ListBreakGlassGrantsResponse, open),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unreviewed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ListBreakGlassGrantsResponse, unreviewed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__list_break_glass_grants_response__field_indices_by_name[] = {
+  0,   /* field[0] = grants */
+  1,   /* field[1] = open */
+  2,   /* field[2] = unreviewed */
+};
+static const ProtobufCIntRange portolan__portal__v1__list_break_glass_grants_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_grants_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.ListBreakGlassGrantsResponse",
+  "ListBreakGlassGrantsResponse",
+  "Portolan__Portal__V1__ListBreakGlassGrantsResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__ListBreakGlassGrantsResponse),
+  3,
+  portolan__portal__v1__list_break_glass_grants_response__field_descriptors,
+  portolan__portal__v1__list_break_glass_grants_response__field_indices_by_name,
+  1,  portolan__portal__v1__list_break_glass_grants_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__list_break_glass_grants_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__review_break_glass_grant_request__field_descriptors[2] =
+{
+  {
+    "grant_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ReviewBreakGlassGrantRequest, grant_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ReviewBreakGlassGrantRequest, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__review_break_glass_grant_request__field_indices_by_name[] = {
+  0,   /* field[0] = grant_id */
+  1,   /* field[1] = note */
+};
+static const ProtobufCIntRange portolan__portal__v1__review_break_glass_grant_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__review_break_glass_grant_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.ReviewBreakGlassGrantRequest",
+  "ReviewBreakGlassGrantRequest",
+  "Portolan__Portal__V1__ReviewBreakGlassGrantRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__ReviewBreakGlassGrantRequest),
+  2,
+  portolan__portal__v1__review_break_glass_grant_request__field_descriptors,
+  portolan__portal__v1__review_break_glass_grant_request__field_indices_by_name,
+  1,  portolan__portal__v1__review_break_glass_grant_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__review_break_glass_grant_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__review_break_glass_grant_response__field_descriptors[1] =
+{
+  {
+    "grant",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__ReviewBreakGlassGrantResponse, grant),
+    &portolan__portal__v1__break_glass_grant__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__review_break_glass_grant_response__field_indices_by_name[] = {
+  0,   /* field[0] = grant */
+};
+static const ProtobufCIntRange portolan__portal__v1__review_break_glass_grant_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__review_break_glass_grant_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.ReviewBreakGlassGrantResponse",
+  "ReviewBreakGlassGrantResponse",
+  "Portolan__Portal__V1__ReviewBreakGlassGrantResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__ReviewBreakGlassGrantResponse),
+  1,
+  portolan__portal__v1__review_break_glass_grant_response__field_descriptors,
+  portolan__portal__v1__review_break_glass_grant_response__field_indices_by_name,
+  1,  portolan__portal__v1__review_break_glass_grant_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__review_break_glass_grant_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__revoke_break_glass_grant_request__field_descriptors[1] =
+{
+  {
+    "grant_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__RevokeBreakGlassGrantRequest, grant_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__revoke_break_glass_grant_request__field_indices_by_name[] = {
+  0,   /* field[0] = grant_id */
+};
+static const ProtobufCIntRange portolan__portal__v1__revoke_break_glass_grant_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__revoke_break_glass_grant_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.RevokeBreakGlassGrantRequest",
+  "RevokeBreakGlassGrantRequest",
+  "Portolan__Portal__V1__RevokeBreakGlassGrantRequest",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__RevokeBreakGlassGrantRequest),
+  1,
+  portolan__portal__v1__revoke_break_glass_grant_request__field_descriptors,
+  portolan__portal__v1__revoke_break_glass_grant_request__field_indices_by_name,
+  1,  portolan__portal__v1__revoke_break_glass_grant_request__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__revoke_break_glass_grant_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__revoke_break_glass_grant_response__field_descriptors[1] =
+{
+  {
+    "position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__RevokeBreakGlassGrantResponse, position),
+    &portolan__log__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__revoke_break_glass_grant_response__field_indices_by_name[] = {
+  0,   /* field[0] = position */
+};
+static const ProtobufCIntRange portolan__portal__v1__revoke_break_glass_grant_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__revoke_break_glass_grant_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.RevokeBreakGlassGrantResponse",
+  "RevokeBreakGlassGrantResponse",
+  "Portolan__Portal__V1__RevokeBreakGlassGrantResponse",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__RevokeBreakGlassGrantResponse),
+  1,
+  portolan__portal__v1__revoke_break_glass_grant_response__field_descriptors,
+  portolan__portal__v1__revoke_break_glass_grant_response__field_indices_by_name,
+  1,  portolan__portal__v1__revoke_break_glass_grant_response__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__revoke_break_glass_grant_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor portolan__portal__v1__session__field_descriptors[9] =
@@ -2178,6 +5037,267 @@ const ProtobufCMessageDescriptor portolan__portal__v1__scim_token_record__descri
   (ProtobufCMessageInit) portolan__portal__v1__scim_token_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor portolan__portal__v1__break_glass_user_record__field_descriptors[2] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassUserRecord, user),
+    &portolan__portal__v1__break_glass_user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enrolments",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Portal__V1__BreakGlassUserRecord, n_enrolments),
+    offsetof(Portolan__Portal__V1__BreakGlassUserRecord, enrolments),
+    &portolan__portal__v1__enrolment_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__break_glass_user_record__field_indices_by_name[] = {
+  1,   /* field[1] = enrolments */
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_user_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_user_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassUserRecord",
+  "BreakGlassUserRecord",
+  "Portolan__Portal__V1__BreakGlassUserRecord",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__BreakGlassUserRecord),
+  2,
+  portolan__portal__v1__break_glass_user_record__field_descriptors,
+  portolan__portal__v1__break_glass_user_record__field_indices_by_name,
+  1,  portolan__portal__v1__break_glass_user_record__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__break_glass_user_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__enrolment_record__field_descriptors[3] =
+{
+  {
+    "code_hash",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__EnrolmentRecord, code_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at_us",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__EnrolmentRecord, expires_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "issued_by",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__EnrolmentRecord, issued_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__enrolment_record__field_indices_by_name[] = {
+  0,   /* field[0] = code_hash */
+  1,   /* field[1] = expires_at_us */
+  2,   /* field[2] = issued_by */
+};
+static const ProtobufCIntRange portolan__portal__v1__enrolment_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__enrolment_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.EnrolmentRecord",
+  "EnrolmentRecord",
+  "Portolan__Portal__V1__EnrolmentRecord",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__EnrolmentRecord),
+  3,
+  portolan__portal__v1__enrolment_record__field_descriptors,
+  portolan__portal__v1__enrolment_record__field_indices_by_name,
+  1,  portolan__portal__v1__enrolment_record__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__enrolment_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__decoy_record__field_descriptors[1] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__DecoyRecord, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__decoy_record__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+};
+static const ProtobufCIntRange portolan__portal__v1__decoy_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__decoy_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.DecoyRecord",
+  "DecoyRecord",
+  "Portolan__Portal__V1__DecoyRecord",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__DecoyRecord),
+  1,
+  portolan__portal__v1__decoy_record__field_descriptors,
+  portolan__portal__v1__decoy_record__field_indices_by_name,
+  1,  portolan__portal__v1__decoy_record__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__decoy_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__sign_count_record__field_descriptors[1] =
+{
+  {
+    "count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__SignCountRecord, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__sign_count_record__field_indices_by_name[] = {
+  0,   /* field[0] = count */
+};
+static const ProtobufCIntRange portolan__portal__v1__sign_count_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__sign_count_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.SignCountRecord",
+  "SignCountRecord",
+  "Portolan__Portal__V1__SignCountRecord",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__SignCountRecord),
+  1,
+  portolan__portal__v1__sign_count_record__field_descriptors,
+  portolan__portal__v1__sign_count_record__field_indices_by_name,
+  1,  portolan__portal__v1__sign_count_record__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__sign_count_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__portal__v1__break_glass_grant_record__field_descriptors[1] =
+{
+  {
+    "grant",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Portal__V1__BreakGlassGrantRecord, grant),
+    &portolan__portal__v1__break_glass_grant__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__portal__v1__break_glass_grant_record__field_indices_by_name[] = {
+  0,   /* field[0] = grant */
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_grant_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_grant_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassGrantRecord",
+  "BreakGlassGrantRecord",
+  "Portolan__Portal__V1__BreakGlassGrantRecord",
+  "portolan.portal.v1",
+  sizeof(Portolan__Portal__V1__BreakGlassGrantRecord),
+  1,
+  portolan__portal__v1__break_glass_grant_record__field_descriptors,
+  portolan__portal__v1__break_glass_grant_record__field_indices_by_name,
+  1,  portolan__portal__v1__break_glass_grant_record__number_ranges,
+  (ProtobufCMessageInit) portolan__portal__v1__break_glass_grant_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue portolan__portal__v1__break_glass_grant_state__enum_values_by_number[4] =
+{
+  { "BREAK_GLASS_GRANT_STATE_UNSPECIFIED", "PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_UNSPECIFIED", 0 },
+  { "BREAK_GLASS_GRANT_STATE_OPEN", "PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_OPEN", 1 },
+  { "BREAK_GLASS_GRANT_STATE_UNREVIEWED", "PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_UNREVIEWED", 2 },
+  { "BREAK_GLASS_GRANT_STATE_REVIEWED", "PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_REVIEWED", 3 },
+};
+static const ProtobufCIntRange portolan__portal__v1__break_glass_grant_state__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex portolan__portal__v1__break_glass_grant_state__enum_values_by_name[4] =
+{
+  { "BREAK_GLASS_GRANT_STATE_OPEN", 1 },
+  { "BREAK_GLASS_GRANT_STATE_REVIEWED", 3 },
+  { "BREAK_GLASS_GRANT_STATE_UNREVIEWED", 2 },
+  { "BREAK_GLASS_GRANT_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor portolan__portal__v1__break_glass_grant_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlassGrantState",
+  "BreakGlassGrantState",
+  "Portolan__Portal__V1__BreakGlassGrantState",
+  "portolan.portal.v1",
+  4,
+  portolan__portal__v1__break_glass_grant_state__enum_values_by_number,
+  4,
+  portolan__portal__v1__break_glass_grant_state__enum_values_by_name,
+  1,
+  portolan__portal__v1__break_glass_grant_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCMethodDescriptor portolan__portal__v1__sessions__method_descriptors[2] =
 {
   { "ListSessions", &portolan__portal__v1__list_sessions_request__descriptor, &portolan__portal__v1__list_sessions_response__descriptor },
@@ -2338,5 +5458,118 @@ void portolan__portal__v1__credentials__init (Portolan__Portal__V1__Credentials_
 {
   protobuf_c_service_generated_init (&service->base,
                                      &portolan__portal__v1__credentials__descriptor,
+                                     (ProtobufCServiceDestroy) destroy);
+}
+static const ProtobufCMethodDescriptor portolan__portal__v1__break_glass__method_descriptors[9] =
+{
+  { "CreateBreakGlassUser", &portolan__portal__v1__create_break_glass_user_request__descriptor, &portolan__portal__v1__create_break_glass_user_response__descriptor },
+  { "ListBreakGlassUsers", &portolan__portal__v1__list_break_glass_users_request__descriptor, &portolan__portal__v1__list_break_glass_users_response__descriptor },
+  { "UpdateBreakGlassUser", &portolan__portal__v1__update_break_glass_user_request__descriptor, &portolan__portal__v1__update_break_glass_user_response__descriptor },
+  { "DeleteBreakGlassUser", &portolan__portal__v1__delete_break_glass_user_request__descriptor, &portolan__portal__v1__delete_break_glass_user_response__descriptor },
+  { "CreateSecurityKeyEnrolment", &portolan__portal__v1__create_security_key_enrolment_request__descriptor, &portolan__portal__v1__create_security_key_enrolment_response__descriptor },
+  { "RemoveSecurityKey", &portolan__portal__v1__remove_security_key_request__descriptor, &portolan__portal__v1__remove_security_key_response__descriptor },
+  { "ListBreakGlassGrants", &portolan__portal__v1__list_break_glass_grants_request__descriptor, &portolan__portal__v1__list_break_glass_grants_response__descriptor },
+  { "ReviewBreakGlassGrant", &portolan__portal__v1__review_break_glass_grant_request__descriptor, &portolan__portal__v1__review_break_glass_grant_response__descriptor },
+  { "RevokeBreakGlassGrant", &portolan__portal__v1__revoke_break_glass_grant_request__descriptor, &portolan__portal__v1__revoke_break_glass_grant_response__descriptor },
+};
+const unsigned portolan__portal__v1__break_glass__method_indices_by_name[] = {
+  0,        /* CreateBreakGlassUser */
+  4,        /* CreateSecurityKeyEnrolment */
+  3,        /* DeleteBreakGlassUser */
+  6,        /* ListBreakGlassGrants */
+  1,        /* ListBreakGlassUsers */
+  5,        /* RemoveSecurityKey */
+  7,        /* ReviewBreakGlassGrant */
+  8,        /* RevokeBreakGlassGrant */
+  2         /* UpdateBreakGlassUser */
+};
+const ProtobufCServiceDescriptor portolan__portal__v1__break_glass__descriptor =
+{
+  PROTOBUF_C__SERVICE_DESCRIPTOR_MAGIC,
+  "portolan.portal.v1.BreakGlass",
+  "BreakGlass",
+  "Portolan__Portal__V1__BreakGlass",
+  "portolan.portal.v1",
+  9,
+  portolan__portal__v1__break_glass__method_descriptors,
+  portolan__portal__v1__break_glass__method_indices_by_name
+};
+void portolan__portal__v1__break_glass__create_break_glass_user(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__CreateBreakGlassUserRequest *input,
+                                                                Portolan__Portal__V1__CreateBreakGlassUserResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__list_break_glass_users(ProtobufCService *service,
+                                                               const Portolan__Portal__V1__ListBreakGlassUsersRequest *input,
+                                                               Portolan__Portal__V1__ListBreakGlassUsersResponse_Closure closure,
+                                                               void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__update_break_glass_user(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__UpdateBreakGlassUserRequest *input,
+                                                                Portolan__Portal__V1__UpdateBreakGlassUserResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__delete_break_glass_user(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__DeleteBreakGlassUserRequest *input,
+                                                                Portolan__Portal__V1__DeleteBreakGlassUserResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__create_security_key_enrolment(ProtobufCService *service,
+                                                                      const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *input,
+                                                                      Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse_Closure closure,
+                                                                      void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__remove_security_key(ProtobufCService *service,
+                                                            const Portolan__Portal__V1__RemoveSecurityKeyRequest *input,
+                                                            Portolan__Portal__V1__RemoveSecurityKeyResponse_Closure closure,
+                                                            void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__list_break_glass_grants(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__ListBreakGlassGrantsRequest *input,
+                                                                Portolan__Portal__V1__ListBreakGlassGrantsResponse_Closure closure,
+                                                                void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__review_break_glass_grant(ProtobufCService *service,
+                                                                 const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *input,
+                                                                 Portolan__Portal__V1__ReviewBreakGlassGrantResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__revoke_break_glass_grant(ProtobufCService *service,
+                                                                 const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *input,
+                                                                 Portolan__Portal__V1__RevokeBreakGlassGrantResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &portolan__portal__v1__break_glass__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__portal__v1__break_glass__init (Portolan__Portal__V1__BreakGlass_Service *service,
+                                              Portolan__Portal__V1__BreakGlass_ServiceDestroy destroy)
+{
+  protobuf_c_service_generated_init (&service->base,
+                                     &portolan__portal__v1__break_glass__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }

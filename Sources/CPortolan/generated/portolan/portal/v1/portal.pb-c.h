@@ -20,6 +20,30 @@ typedef struct Portolan__Portal__V1__IssueCredentialsRequest Portolan__Portal__V
 typedef struct Portolan__Portal__V1__IssueCredentialsResponse Portolan__Portal__V1__IssueCredentialsResponse;
 typedef struct Portolan__Portal__V1__GetRoleCredentialsRequest Portolan__Portal__V1__GetRoleCredentialsRequest;
 typedef struct Portolan__Portal__V1__GetRoleCredentialsResponse Portolan__Portal__V1__GetRoleCredentialsResponse;
+typedef struct Portolan__Portal__V1__BreakGlassRole Portolan__Portal__V1__BreakGlassRole;
+typedef struct Portolan__Portal__V1__SecurityKey Portolan__Portal__V1__SecurityKey;
+typedef struct Portolan__Portal__V1__BreakGlassUser Portolan__Portal__V1__BreakGlassUser;
+typedef struct Portolan__Portal__V1__SecurityKeyEnrolment Portolan__Portal__V1__SecurityKeyEnrolment;
+typedef struct Portolan__Portal__V1__CreateBreakGlassUserRequest Portolan__Portal__V1__CreateBreakGlassUserRequest;
+typedef struct Portolan__Portal__V1__CreateBreakGlassUserResponse Portolan__Portal__V1__CreateBreakGlassUserResponse;
+typedef struct Portolan__Portal__V1__ListBreakGlassUsersRequest Portolan__Portal__V1__ListBreakGlassUsersRequest;
+typedef struct Portolan__Portal__V1__ListBreakGlassUsersResponse Portolan__Portal__V1__ListBreakGlassUsersResponse;
+typedef struct Portolan__Portal__V1__UpdateBreakGlassUserRequest Portolan__Portal__V1__UpdateBreakGlassUserRequest;
+typedef struct Portolan__Portal__V1__UpdateBreakGlassUserResponse Portolan__Portal__V1__UpdateBreakGlassUserResponse;
+typedef struct Portolan__Portal__V1__DeleteBreakGlassUserRequest Portolan__Portal__V1__DeleteBreakGlassUserRequest;
+typedef struct Portolan__Portal__V1__DeleteBreakGlassUserResponse Portolan__Portal__V1__DeleteBreakGlassUserResponse;
+typedef struct Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest;
+typedef struct Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse;
+typedef struct Portolan__Portal__V1__RemoveSecurityKeyRequest Portolan__Portal__V1__RemoveSecurityKeyRequest;
+typedef struct Portolan__Portal__V1__RemoveSecurityKeyResponse Portolan__Portal__V1__RemoveSecurityKeyResponse;
+typedef struct Portolan__Portal__V1__BreakGlassGrant Portolan__Portal__V1__BreakGlassGrant;
+typedef struct Portolan__Portal__V1__BreakGlassReview Portolan__Portal__V1__BreakGlassReview;
+typedef struct Portolan__Portal__V1__ListBreakGlassGrantsRequest Portolan__Portal__V1__ListBreakGlassGrantsRequest;
+typedef struct Portolan__Portal__V1__ListBreakGlassGrantsResponse Portolan__Portal__V1__ListBreakGlassGrantsResponse;
+typedef struct Portolan__Portal__V1__ReviewBreakGlassGrantRequest Portolan__Portal__V1__ReviewBreakGlassGrantRequest;
+typedef struct Portolan__Portal__V1__ReviewBreakGlassGrantResponse Portolan__Portal__V1__ReviewBreakGlassGrantResponse;
+typedef struct Portolan__Portal__V1__RevokeBreakGlassGrantRequest Portolan__Portal__V1__RevokeBreakGlassGrantRequest;
+typedef struct Portolan__Portal__V1__RevokeBreakGlassGrantResponse Portolan__Portal__V1__RevokeBreakGlassGrantResponse;
 typedef struct Portolan__Portal__V1__Session Portolan__Portal__V1__Session;
 typedef struct Portolan__Portal__V1__ListSessionsRequest Portolan__Portal__V1__ListSessionsRequest;
 typedef struct Portolan__Portal__V1__ListSessionsResponse Portolan__Portal__V1__ListSessionsResponse;
@@ -37,10 +61,25 @@ typedef struct Portolan__Portal__V1__RevocationRecord Portolan__Portal__V1__Revo
 typedef struct Portolan__Portal__V1__AssertionRecord Portolan__Portal__V1__AssertionRecord;
 typedef struct Portolan__Portal__V1__CredentialKeyRecord Portolan__Portal__V1__CredentialKeyRecord;
 typedef struct Portolan__Portal__V1__ScimTokenRecord Portolan__Portal__V1__ScimTokenRecord;
+typedef struct Portolan__Portal__V1__BreakGlassUserRecord Portolan__Portal__V1__BreakGlassUserRecord;
+typedef struct Portolan__Portal__V1__EnrolmentRecord Portolan__Portal__V1__EnrolmentRecord;
+typedef struct Portolan__Portal__V1__DecoyRecord Portolan__Portal__V1__DecoyRecord;
+typedef struct Portolan__Portal__V1__SignCountRecord Portolan__Portal__V1__SignCountRecord;
+typedef struct Portolan__Portal__V1__BreakGlassGrantRecord Portolan__Portal__V1__BreakGlassGrantRecord;
 
 
 /* --- enums --- */
 
+typedef enum _Portolan__Portal__V1__BreakGlassGrantState {
+  PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_UNSPECIFIED = 0,
+  PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_OPEN = 1,
+  /*
+   * Over, and nobody has reviewed it: an alarm until somebody does.
+   */
+  PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_UNREVIEWED = 2,
+  PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_REVIEWED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE)
+} Portolan__Portal__V1__BreakGlassGrantState;
 
 /* --- messages --- */
 
@@ -111,6 +150,459 @@ struct  Portolan__Portal__V1__GetRoleCredentialsResponse
 #define PORTOLAN__PORTAL__V1__GET_ROLE_CREDENTIALS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__get_role_credentials_response__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Portolan__Portal__V1__BreakGlassRole
+{
+  ProtobufCMessage base;
+  /*
+   * 12 digits.
+   */
+  char *account_id;
+  char *permission_set_name;
+};
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS_ROLE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__break_glass_role__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__SecurityKey
+{
+  ProtobufCMessage base;
+  /*
+   * As the key made it, 1 to 1,023 bytes.
+   */
+  ProtobufCBinaryData credential_id;
+  /*
+   * COSE: -7 (ES256), -8 (EdDSA), -257 (RS256).
+   */
+  int32_t algorithm;
+  /*
+   * As libfido2 has it.
+   */
+  ProtobufCBinaryData public_key;
+  /*
+   * When it was enrolled; later counts are in the regional streams.
+   */
+  uint32_t sign_count;
+  /*
+   * The domain that the key answers for.
+   */
+  char *rp_id;
+  /*
+   * The model, 16 bytes; all zero when the key does not say.
+   */
+  ProtobufCBinaryData aaguid;
+  int64_t created_at_us;
+  /*
+   * The operator whose link it was enrolled with.
+   */
+  char *enrolled_by;
+};
+#define PORTOLAN__PORTAL__V1__SECURITY_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__security_key__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__BreakGlassUser
+{
+  ProtobufCMessage base;
+  /*
+   * "break-glass/<UUID>".
+   */
+  char *user_id;
+  /*
+   * [A-Za-z0-9._@-]{1,64}, compared without regard to case.
+   */
+  char *name;
+  /*
+   * At most 128 characters.
+   */
+  char *display_name;
+  /*
+   * The person's name as an operator, if they are one: that operator reviews none of their grants.
+   */
+  char *operator_name;
+  /*
+   * 1 to 20.
+   */
+  size_t n_roles;
+  Portolan__Portal__V1__BreakGlassRole **roles;
+  /*
+   * 900 to 14,400.
+   */
+  uint32_t max_grant_seconds;
+  protobuf_c_boolean enabled;
+  /*
+   * At most 5.
+   */
+  size_t n_keys;
+  Portolan__Portal__V1__SecurityKey **keys;
+  int64_t created_at_us;
+  char *created_by;
+  /*
+   * Links that can still be used.
+   */
+  uint32_t open_enrolments;
+};
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS_USER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__break_glass_user__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0,NULL, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Portolan__Portal__V1__SecurityKeyEnrolment
+{
+  ProtobufCMessage base;
+  /*
+   * https URL to open in a browser; the code is its fragment, which is not sent to the server by itself.
+   */
+  char *url;
+  int64_t expires_at_us;
+};
+#define PORTOLAN__PORTAL__V1__SECURITY_KEY_ENROLMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__security_key_enrolment__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Portolan__Portal__V1__CreateBreakGlassUserRequest
+{
+  ProtobufCMessage base;
+  char *name;
+  char *display_name;
+  char *operator_name;
+  size_t n_roles;
+  Portolan__Portal__V1__BreakGlassRole **roles;
+  /*
+   * 0 means 3,600.
+   */
+  uint32_t max_grant_seconds;
+  /*
+   * How many links to make, one for each key: 0 to 4.
+   */
+  uint32_t enrolments;
+};
+#define PORTOLAN__PORTAL__V1__CREATE_BREAK_GLASS_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__create_break_glass_user_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+
+
+struct  Portolan__Portal__V1__CreateBreakGlassUserResponse
+{
+  ProtobufCMessage base;
+  Portolan__Portal__V1__BreakGlassUser *user;
+  size_t n_enrolments;
+  Portolan__Portal__V1__SecurityKeyEnrolment **enrolments;
+};
+#define PORTOLAN__PORTAL__V1__CREATE_BREAK_GLASS_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__create_break_glass_user_response__descriptor) \
+    , NULL, 0,NULL }
+
+
+struct  Portolan__Portal__V1__ListBreakGlassUsersRequest
+{
+  ProtobufCMessage base;
+};
+#define PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_USERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__list_break_glass_users_request__descriptor) \
+     }
+
+
+struct  Portolan__Portal__V1__ListBreakGlassUsersResponse
+{
+  ProtobufCMessage base;
+  size_t n_users;
+  Portolan__Portal__V1__BreakGlassUser **users;
+};
+#define PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_USERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__list_break_glass_users_response__descriptor) \
+    , 0,NULL }
+
+
+typedef enum {
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___ENABLED__NOT_SET = 0,
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___ENABLED_ENABLED = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___ENABLED__CASE)
+} Portolan__Portal__V1__UpdateBreakGlassUserRequest__EnabledCase;
+
+typedef enum {
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___MAX_GRANT_SECONDS__NOT_SET = 0,
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___MAX_GRANT_SECONDS_MAX_GRANT_SECONDS = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___MAX_GRANT_SECONDS__CASE)
+} Portolan__Portal__V1__UpdateBreakGlassUserRequest__MaxGrantSecondsCase;
+
+typedef enum {
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___DISPLAY_NAME__NOT_SET = 0,
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___DISPLAY_NAME_DISPLAY_NAME = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___DISPLAY_NAME__CASE)
+} Portolan__Portal__V1__UpdateBreakGlassUserRequest__DisplayNameCase;
+
+typedef enum {
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___OPERATOR_NAME__NOT_SET = 0,
+  PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___OPERATOR_NAME_OPERATOR_NAME = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___OPERATOR_NAME__CASE)
+} Portolan__Portal__V1__UpdateBreakGlassUserRequest__OperatorNameCase;
+
+struct  Portolan__Portal__V1__UpdateBreakGlassUserRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Name or ID.
+   */
+  char *user;
+  /*
+   * All roles; empty: they stay.
+   */
+  size_t n_roles;
+  Portolan__Portal__V1__BreakGlassRole **roles;
+  Portolan__Portal__V1__UpdateBreakGlassUserRequest__EnabledCase _enabled_case;
+  union {
+    protobuf_c_boolean enabled;
+  };
+  Portolan__Portal__V1__UpdateBreakGlassUserRequest__MaxGrantSecondsCase _max_grant_seconds_case;
+  union {
+    uint32_t max_grant_seconds;
+  };
+  Portolan__Portal__V1__UpdateBreakGlassUserRequest__DisplayNameCase _display_name_case;
+  union {
+    char *display_name;
+  };
+  Portolan__Portal__V1__UpdateBreakGlassUserRequest__OperatorNameCase _operator_name_case;
+  union {
+    char *operator_name;
+  };
+};
+#define PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__update_break_glass_user_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL, PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___ENABLED__NOT_SET, {0}, PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___MAX_GRANT_SECONDS__NOT_SET, {0}, PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___DISPLAY_NAME__NOT_SET, {0}, PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_REQUEST___OPERATOR_NAME__NOT_SET, {0} }
+
+
+struct  Portolan__Portal__V1__UpdateBreakGlassUserResponse
+{
+  ProtobufCMessage base;
+  Portolan__Portal__V1__BreakGlassUser *user;
+};
+#define PORTOLAN__PORTAL__V1__UPDATE_BREAK_GLASS_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__update_break_glass_user_response__descriptor) \
+    , NULL }
+
+
+struct  Portolan__Portal__V1__DeleteBreakGlassUserRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Name or ID.
+   */
+  char *user;
+};
+#define PORTOLAN__PORTAL__V1__DELETE_BREAK_GLASS_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__delete_break_glass_user_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__DeleteBreakGlassUserResponse
+{
+  ProtobufCMessage base;
+};
+#define PORTOLAN__PORTAL__V1__DELETE_BREAK_GLASS_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__delete_break_glass_user_response__descriptor) \
+     }
+
+
+struct  Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Name or ID.
+   */
+  char *user;
+};
+#define PORTOLAN__PORTAL__V1__CREATE_SECURITY_KEY_ENROLMENT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__create_security_key_enrolment_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse
+{
+  ProtobufCMessage base;
+  Portolan__Portal__V1__SecurityKeyEnrolment *enrolment;
+};
+#define PORTOLAN__PORTAL__V1__CREATE_SECURITY_KEY_ENROLMENT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__create_security_key_enrolment_response__descriptor) \
+    , NULL }
+
+
+struct  Portolan__Portal__V1__RemoveSecurityKeyRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Name or ID.
+   */
+  char *user;
+  ProtobufCBinaryData credential_id;
+};
+#define PORTOLAN__PORTAL__V1__REMOVE_SECURITY_KEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__remove_security_key_request__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL} }
+
+
+struct  Portolan__Portal__V1__RemoveSecurityKeyResponse
+{
+  ProtobufCMessage base;
+};
+#define PORTOLAN__PORTAL__V1__REMOVE_SECURITY_KEY_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__remove_security_key_response__descriptor) \
+     }
+
+
+struct  Portolan__Portal__V1__BreakGlassGrant
+{
+  ProtobufCMessage base;
+  /*
+   * Also the ID of its session.
+   */
+  char *grant_id;
+  char *user_id;
+  char *user_name;
+  /*
+   * Where it was opened.
+   */
+  char *region;
+  /*
+   * 10 to 500 characters.
+   */
+  char *reason;
+  int64_t opened_at_us;
+  int64_t expires_at_us;
+  /*
+   * 0 while it is open.
+   */
+  int64_t ended_at_us;
+  /*
+   * "expired", "signed-out", "revoked", "user-disabled".
+   */
+  char *end_cause;
+  char *source_ip_address;
+  char *user_agent;
+  /*
+   * Which security key.
+   */
+  ProtobufCBinaryData credential_id;
+  /*
+   * What could be taken when it was opened.
+   */
+  size_t n_roles;
+  Portolan__Portal__V1__BreakGlassRole **roles;
+  /*
+   * Operators who may not review it.
+   */
+  size_t n_excluded_reviewers;
+  char **excluded_reviewers;
+  /*
+   * Computed when it is asked for.
+   */
+  Portolan__Portal__V1__BreakGlassGrantState state;
+  Portolan__Portal__V1__BreakGlassReview *review;
+};
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__break_glass_grant__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0,NULL, 0,NULL, PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_UNSPECIFIED, NULL }
+
+
+struct  Portolan__Portal__V1__BreakGlassReview
+{
+  ProtobufCMessage base;
+  char *grant_id;
+  /*
+   * The operator.
+   */
+  char *reviewed_by;
+  int64_t reviewed_at_us;
+  /*
+   * 1 to 500 characters.
+   */
+  char *note;
+  /*
+   * Where it was reviewed.
+   */
+  char *region;
+};
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS_REVIEW__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__break_glass_review__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__ListBreakGlassGrantsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Unspecified: all.
+   */
+  Portolan__Portal__V1__BreakGlassGrantState state;
+  /*
+   * 1 to 1000; 0 means 100.
+   */
+  uint32_t limit;
+};
+#define PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_GRANTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__list_break_glass_grants_request__descriptor) \
+    , PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_STATE__BREAK_GLASS_GRANT_STATE_UNSPECIFIED, 0 }
+
+
+struct  Portolan__Portal__V1__ListBreakGlassGrantsResponse
+{
+  ProtobufCMessage base;
+  size_t n_grants;
+  Portolan__Portal__V1__BreakGlassGrant **grants;
+  /*
+   * Of all, also of those that are not listed.
+   */
+  uint32_t open;
+  uint32_t unreviewed;
+};
+#define PORTOLAN__PORTAL__V1__LIST_BREAK_GLASS_GRANTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__list_break_glass_grants_response__descriptor) \
+    , 0,NULL, 0, 0 }
+
+
+struct  Portolan__Portal__V1__ReviewBreakGlassGrantRequest
+{
+  ProtobufCMessage base;
+  char *grant_id;
+  char *note;
+};
+#define PORTOLAN__PORTAL__V1__REVIEW_BREAK_GLASS_GRANT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__review_break_glass_grant_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__ReviewBreakGlassGrantResponse
+{
+  ProtobufCMessage base;
+  Portolan__Portal__V1__BreakGlassGrant *grant;
+};
+#define PORTOLAN__PORTAL__V1__REVIEW_BREAK_GLASS_GRANT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__review_break_glass_grant_response__descriptor) \
+    , NULL }
+
+
+struct  Portolan__Portal__V1__RevokeBreakGlassGrantRequest
+{
+  ProtobufCMessage base;
+  char *grant_id;
+};
+#define PORTOLAN__PORTAL__V1__REVOKE_BREAK_GLASS_GRANT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__revoke_break_glass_grant_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Portal__V1__RevokeBreakGlassGrantResponse
+{
+  ProtobufCMessage base;
+  Portolan__Log__V1__Position *position;
+};
+#define PORTOLAN__PORTAL__V1__REVOKE_BREAK_GLASS_GRANT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__revoke_break_glass_grant_response__descriptor) \
+    , NULL }
 
 
 struct  Portolan__Portal__V1__Session
@@ -274,8 +766,9 @@ struct  Portolan__Portal__V1__DeleteScimTokenResponse
 
 /*
  * Sealed in the regional streams' domain "session": "session/<id>", "revocation/<session id>",
- * "assertion/<hash>" (replay cache), "credential-key/<id>"; in the control stream's domain
- * "scim-token": "token/<id>".
+ * "assertion/<hash>" (replay cache), "credential-key/<id>", "grant/<id>", "grant-review/<grant id>",
+ * "sign-count/<Region>/<credential>"; in the control stream's domain "scim-token": "token/<id>"; in
+ * its domain "break-glass": "user/<UUID>", "decoys".
  */
 struct  Portolan__Portal__V1__SessionRecord
 {
@@ -356,6 +849,72 @@ struct  Portolan__Portal__V1__ScimTokenRecord
     , NULL, {0,NULL} }
 
 
+struct  Portolan__Portal__V1__BreakGlassUserRecord
+{
+  ProtobufCMessage base;
+  Portolan__Portal__V1__BreakGlassUser *user;
+  size_t n_enrolments;
+  Portolan__Portal__V1__EnrolmentRecord **enrolments;
+};
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS_USER_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__break_glass_user_record__descriptor) \
+    , NULL, 0,NULL }
+
+
+struct  Portolan__Portal__V1__EnrolmentRecord
+{
+  ProtobufCMessage base;
+  /*
+   * SHA-256 of the code.
+   */
+  ProtobufCBinaryData code_hash;
+  int64_t expires_at_us;
+  char *issued_by;
+};
+#define PORTOLAN__PORTAL__V1__ENROLMENT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__enrolment_record__descriptor) \
+    , {0,NULL}, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Names that nobody has get credential IDs derived from this, the same in every Region.
+ */
+struct  Portolan__Portal__V1__DecoyRecord
+{
+  ProtobufCMessage base;
+  /*
+   * 32 bytes.
+   */
+  ProtobufCBinaryData key;
+};
+#define PORTOLAN__PORTAL__V1__DECOY_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__decoy_record__descriptor) \
+    , {0,NULL} }
+
+
+/*
+ * The newest count that a Region has seen of a security key.
+ */
+struct  Portolan__Portal__V1__SignCountRecord
+{
+  ProtobufCMessage base;
+  uint32_t count;
+};
+#define PORTOLAN__PORTAL__V1__SIGN_COUNT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__sign_count_record__descriptor) \
+    , 0 }
+
+
+struct  Portolan__Portal__V1__BreakGlassGrantRecord
+{
+  ProtobufCMessage base;
+  Portolan__Portal__V1__BreakGlassGrant *grant;
+};
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS_GRANT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__portal__v1__break_glass_grant_record__descriptor) \
+    , NULL }
+
+
 /* Portolan__Portal__V1__IssueCredentialsRequest methods */
 void   portolan__portal__v1__issue_credentials_request__init
                      (Portolan__Portal__V1__IssueCredentialsRequest         *message);
@@ -431,6 +990,462 @@ Portolan__Portal__V1__GetRoleCredentialsResponse *
                       const uint8_t       *data);
 void   portolan__portal__v1__get_role_credentials_response__free_unpacked
                      (Portolan__Portal__V1__GetRoleCredentialsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__BreakGlassRole methods */
+void   portolan__portal__v1__break_glass_role__init
+                     (Portolan__Portal__V1__BreakGlassRole         *message);
+size_t portolan__portal__v1__break_glass_role__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassRole   *message);
+size_t portolan__portal__v1__break_glass_role__pack
+                     (const Portolan__Portal__V1__BreakGlassRole   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__break_glass_role__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassRole   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__BreakGlassRole *
+       portolan__portal__v1__break_glass_role__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__break_glass_role__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassRole *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__SecurityKey methods */
+void   portolan__portal__v1__security_key__init
+                     (Portolan__Portal__V1__SecurityKey         *message);
+size_t portolan__portal__v1__security_key__get_packed_size
+                     (const Portolan__Portal__V1__SecurityKey   *message);
+size_t portolan__portal__v1__security_key__pack
+                     (const Portolan__Portal__V1__SecurityKey   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__security_key__pack_to_buffer
+                     (const Portolan__Portal__V1__SecurityKey   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__SecurityKey *
+       portolan__portal__v1__security_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__security_key__free_unpacked
+                     (Portolan__Portal__V1__SecurityKey *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__BreakGlassUser methods */
+void   portolan__portal__v1__break_glass_user__init
+                     (Portolan__Portal__V1__BreakGlassUser         *message);
+size_t portolan__portal__v1__break_glass_user__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassUser   *message);
+size_t portolan__portal__v1__break_glass_user__pack
+                     (const Portolan__Portal__V1__BreakGlassUser   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__break_glass_user__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassUser   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__BreakGlassUser *
+       portolan__portal__v1__break_glass_user__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__break_glass_user__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassUser *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__SecurityKeyEnrolment methods */
+void   portolan__portal__v1__security_key_enrolment__init
+                     (Portolan__Portal__V1__SecurityKeyEnrolment         *message);
+size_t portolan__portal__v1__security_key_enrolment__get_packed_size
+                     (const Portolan__Portal__V1__SecurityKeyEnrolment   *message);
+size_t portolan__portal__v1__security_key_enrolment__pack
+                     (const Portolan__Portal__V1__SecurityKeyEnrolment   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__security_key_enrolment__pack_to_buffer
+                     (const Portolan__Portal__V1__SecurityKeyEnrolment   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__SecurityKeyEnrolment *
+       portolan__portal__v1__security_key_enrolment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__security_key_enrolment__free_unpacked
+                     (Portolan__Portal__V1__SecurityKeyEnrolment *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__CreateBreakGlassUserRequest methods */
+void   portolan__portal__v1__create_break_glass_user_request__init
+                     (Portolan__Portal__V1__CreateBreakGlassUserRequest         *message);
+size_t portolan__portal__v1__create_break_glass_user_request__get_packed_size
+                     (const Portolan__Portal__V1__CreateBreakGlassUserRequest   *message);
+size_t portolan__portal__v1__create_break_glass_user_request__pack
+                     (const Portolan__Portal__V1__CreateBreakGlassUserRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__create_break_glass_user_request__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateBreakGlassUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__CreateBreakGlassUserRequest *
+       portolan__portal__v1__create_break_glass_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__create_break_glass_user_request__free_unpacked
+                     (Portolan__Portal__V1__CreateBreakGlassUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__CreateBreakGlassUserResponse methods */
+void   portolan__portal__v1__create_break_glass_user_response__init
+                     (Portolan__Portal__V1__CreateBreakGlassUserResponse         *message);
+size_t portolan__portal__v1__create_break_glass_user_response__get_packed_size
+                     (const Portolan__Portal__V1__CreateBreakGlassUserResponse   *message);
+size_t portolan__portal__v1__create_break_glass_user_response__pack
+                     (const Portolan__Portal__V1__CreateBreakGlassUserResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__create_break_glass_user_response__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateBreakGlassUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__CreateBreakGlassUserResponse *
+       portolan__portal__v1__create_break_glass_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__create_break_glass_user_response__free_unpacked
+                     (Portolan__Portal__V1__CreateBreakGlassUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__ListBreakGlassUsersRequest methods */
+void   portolan__portal__v1__list_break_glass_users_request__init
+                     (Portolan__Portal__V1__ListBreakGlassUsersRequest         *message);
+size_t portolan__portal__v1__list_break_glass_users_request__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassUsersRequest   *message);
+size_t portolan__portal__v1__list_break_glass_users_request__pack
+                     (const Portolan__Portal__V1__ListBreakGlassUsersRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__list_break_glass_users_request__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassUsersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__ListBreakGlassUsersRequest *
+       portolan__portal__v1__list_break_glass_users_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__list_break_glass_users_request__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassUsersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__ListBreakGlassUsersResponse methods */
+void   portolan__portal__v1__list_break_glass_users_response__init
+                     (Portolan__Portal__V1__ListBreakGlassUsersResponse         *message);
+size_t portolan__portal__v1__list_break_glass_users_response__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassUsersResponse   *message);
+size_t portolan__portal__v1__list_break_glass_users_response__pack
+                     (const Portolan__Portal__V1__ListBreakGlassUsersResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__list_break_glass_users_response__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassUsersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__ListBreakGlassUsersResponse *
+       portolan__portal__v1__list_break_glass_users_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__list_break_glass_users_response__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassUsersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__UpdateBreakGlassUserRequest methods */
+void   portolan__portal__v1__update_break_glass_user_request__init
+                     (Portolan__Portal__V1__UpdateBreakGlassUserRequest         *message);
+size_t portolan__portal__v1__update_break_glass_user_request__get_packed_size
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserRequest   *message);
+size_t portolan__portal__v1__update_break_glass_user_request__pack
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__update_break_glass_user_request__pack_to_buffer
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__UpdateBreakGlassUserRequest *
+       portolan__portal__v1__update_break_glass_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__update_break_glass_user_request__free_unpacked
+                     (Portolan__Portal__V1__UpdateBreakGlassUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__UpdateBreakGlassUserResponse methods */
+void   portolan__portal__v1__update_break_glass_user_response__init
+                     (Portolan__Portal__V1__UpdateBreakGlassUserResponse         *message);
+size_t portolan__portal__v1__update_break_glass_user_response__get_packed_size
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserResponse   *message);
+size_t portolan__portal__v1__update_break_glass_user_response__pack
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__update_break_glass_user_response__pack_to_buffer
+                     (const Portolan__Portal__V1__UpdateBreakGlassUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__UpdateBreakGlassUserResponse *
+       portolan__portal__v1__update_break_glass_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__update_break_glass_user_response__free_unpacked
+                     (Portolan__Portal__V1__UpdateBreakGlassUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__DeleteBreakGlassUserRequest methods */
+void   portolan__portal__v1__delete_break_glass_user_request__init
+                     (Portolan__Portal__V1__DeleteBreakGlassUserRequest         *message);
+size_t portolan__portal__v1__delete_break_glass_user_request__get_packed_size
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserRequest   *message);
+size_t portolan__portal__v1__delete_break_glass_user_request__pack
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__delete_break_glass_user_request__pack_to_buffer
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__DeleteBreakGlassUserRequest *
+       portolan__portal__v1__delete_break_glass_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__delete_break_glass_user_request__free_unpacked
+                     (Portolan__Portal__V1__DeleteBreakGlassUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__DeleteBreakGlassUserResponse methods */
+void   portolan__portal__v1__delete_break_glass_user_response__init
+                     (Portolan__Portal__V1__DeleteBreakGlassUserResponse         *message);
+size_t portolan__portal__v1__delete_break_glass_user_response__get_packed_size
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserResponse   *message);
+size_t portolan__portal__v1__delete_break_glass_user_response__pack
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__delete_break_glass_user_response__pack_to_buffer
+                     (const Portolan__Portal__V1__DeleteBreakGlassUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__DeleteBreakGlassUserResponse *
+       portolan__portal__v1__delete_break_glass_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__delete_break_glass_user_response__free_unpacked
+                     (Portolan__Portal__V1__DeleteBreakGlassUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest methods */
+void   portolan__portal__v1__create_security_key_enrolment_request__init
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest         *message);
+size_t portolan__portal__v1__create_security_key_enrolment_request__get_packed_size
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest   *message);
+size_t portolan__portal__v1__create_security_key_enrolment_request__pack
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__create_security_key_enrolment_request__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *
+       portolan__portal__v1__create_security_key_enrolment_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__create_security_key_enrolment_request__free_unpacked
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse methods */
+void   portolan__portal__v1__create_security_key_enrolment_response__init
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse         *message);
+size_t portolan__portal__v1__create_security_key_enrolment_response__get_packed_size
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse   *message);
+size_t portolan__portal__v1__create_security_key_enrolment_response__pack
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__create_security_key_enrolment_response__pack_to_buffer
+                     (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *
+       portolan__portal__v1__create_security_key_enrolment_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__create_security_key_enrolment_response__free_unpacked
+                     (Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__RemoveSecurityKeyRequest methods */
+void   portolan__portal__v1__remove_security_key_request__init
+                     (Portolan__Portal__V1__RemoveSecurityKeyRequest         *message);
+size_t portolan__portal__v1__remove_security_key_request__get_packed_size
+                     (const Portolan__Portal__V1__RemoveSecurityKeyRequest   *message);
+size_t portolan__portal__v1__remove_security_key_request__pack
+                     (const Portolan__Portal__V1__RemoveSecurityKeyRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__remove_security_key_request__pack_to_buffer
+                     (const Portolan__Portal__V1__RemoveSecurityKeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__RemoveSecurityKeyRequest *
+       portolan__portal__v1__remove_security_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__remove_security_key_request__free_unpacked
+                     (Portolan__Portal__V1__RemoveSecurityKeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__RemoveSecurityKeyResponse methods */
+void   portolan__portal__v1__remove_security_key_response__init
+                     (Portolan__Portal__V1__RemoveSecurityKeyResponse         *message);
+size_t portolan__portal__v1__remove_security_key_response__get_packed_size
+                     (const Portolan__Portal__V1__RemoveSecurityKeyResponse   *message);
+size_t portolan__portal__v1__remove_security_key_response__pack
+                     (const Portolan__Portal__V1__RemoveSecurityKeyResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__remove_security_key_response__pack_to_buffer
+                     (const Portolan__Portal__V1__RemoveSecurityKeyResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__RemoveSecurityKeyResponse *
+       portolan__portal__v1__remove_security_key_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__remove_security_key_response__free_unpacked
+                     (Portolan__Portal__V1__RemoveSecurityKeyResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__BreakGlassGrant methods */
+void   portolan__portal__v1__break_glass_grant__init
+                     (Portolan__Portal__V1__BreakGlassGrant         *message);
+size_t portolan__portal__v1__break_glass_grant__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassGrant   *message);
+size_t portolan__portal__v1__break_glass_grant__pack
+                     (const Portolan__Portal__V1__BreakGlassGrant   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__break_glass_grant__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassGrant   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__BreakGlassGrant *
+       portolan__portal__v1__break_glass_grant__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__break_glass_grant__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassGrant *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__BreakGlassReview methods */
+void   portolan__portal__v1__break_glass_review__init
+                     (Portolan__Portal__V1__BreakGlassReview         *message);
+size_t portolan__portal__v1__break_glass_review__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassReview   *message);
+size_t portolan__portal__v1__break_glass_review__pack
+                     (const Portolan__Portal__V1__BreakGlassReview   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__break_glass_review__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassReview   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__BreakGlassReview *
+       portolan__portal__v1__break_glass_review__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__break_glass_review__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassReview *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__ListBreakGlassGrantsRequest methods */
+void   portolan__portal__v1__list_break_glass_grants_request__init
+                     (Portolan__Portal__V1__ListBreakGlassGrantsRequest         *message);
+size_t portolan__portal__v1__list_break_glass_grants_request__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsRequest   *message);
+size_t portolan__portal__v1__list_break_glass_grants_request__pack
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__list_break_glass_grants_request__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__ListBreakGlassGrantsRequest *
+       portolan__portal__v1__list_break_glass_grants_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__list_break_glass_grants_request__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassGrantsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__ListBreakGlassGrantsResponse methods */
+void   portolan__portal__v1__list_break_glass_grants_response__init
+                     (Portolan__Portal__V1__ListBreakGlassGrantsResponse         *message);
+size_t portolan__portal__v1__list_break_glass_grants_response__get_packed_size
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsResponse   *message);
+size_t portolan__portal__v1__list_break_glass_grants_response__pack
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__list_break_glass_grants_response__pack_to_buffer
+                     (const Portolan__Portal__V1__ListBreakGlassGrantsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__ListBreakGlassGrantsResponse *
+       portolan__portal__v1__list_break_glass_grants_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__list_break_glass_grants_response__free_unpacked
+                     (Portolan__Portal__V1__ListBreakGlassGrantsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__ReviewBreakGlassGrantRequest methods */
+void   portolan__portal__v1__review_break_glass_grant_request__init
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantRequest         *message);
+size_t portolan__portal__v1__review_break_glass_grant_request__get_packed_size
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest   *message);
+size_t portolan__portal__v1__review_break_glass_grant_request__pack
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__review_break_glass_grant_request__pack_to_buffer
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__ReviewBreakGlassGrantRequest *
+       portolan__portal__v1__review_break_glass_grant_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__review_break_glass_grant_request__free_unpacked
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__ReviewBreakGlassGrantResponse methods */
+void   portolan__portal__v1__review_break_glass_grant_response__init
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantResponse         *message);
+size_t portolan__portal__v1__review_break_glass_grant_response__get_packed_size
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse   *message);
+size_t portolan__portal__v1__review_break_glass_grant_response__pack
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__review_break_glass_grant_response__pack_to_buffer
+                     (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__ReviewBreakGlassGrantResponse *
+       portolan__portal__v1__review_break_glass_grant_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__review_break_glass_grant_response__free_unpacked
+                     (Portolan__Portal__V1__ReviewBreakGlassGrantResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__RevokeBreakGlassGrantRequest methods */
+void   portolan__portal__v1__revoke_break_glass_grant_request__init
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantRequest         *message);
+size_t portolan__portal__v1__revoke_break_glass_grant_request__get_packed_size
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest   *message);
+size_t portolan__portal__v1__revoke_break_glass_grant_request__pack
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__revoke_break_glass_grant_request__pack_to_buffer
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__RevokeBreakGlassGrantRequest *
+       portolan__portal__v1__revoke_break_glass_grant_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__revoke_break_glass_grant_request__free_unpacked
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__RevokeBreakGlassGrantResponse methods */
+void   portolan__portal__v1__revoke_break_glass_grant_response__init
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantResponse         *message);
+size_t portolan__portal__v1__revoke_break_glass_grant_response__get_packed_size
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse   *message);
+size_t portolan__portal__v1__revoke_break_glass_grant_response__pack
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__revoke_break_glass_grant_response__pack_to_buffer
+                     (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__RevokeBreakGlassGrantResponse *
+       portolan__portal__v1__revoke_break_glass_grant_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__revoke_break_glass_grant_response__free_unpacked
+                     (Portolan__Portal__V1__RevokeBreakGlassGrantResponse *message,
                       ProtobufCAllocator *allocator);
 /* Portolan__Portal__V1__Session methods */
 void   portolan__portal__v1__session__init
@@ -755,6 +1770,101 @@ Portolan__Portal__V1__ScimTokenRecord *
 void   portolan__portal__v1__scim_token_record__free_unpacked
                      (Portolan__Portal__V1__ScimTokenRecord *message,
                       ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__BreakGlassUserRecord methods */
+void   portolan__portal__v1__break_glass_user_record__init
+                     (Portolan__Portal__V1__BreakGlassUserRecord         *message);
+size_t portolan__portal__v1__break_glass_user_record__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassUserRecord   *message);
+size_t portolan__portal__v1__break_glass_user_record__pack
+                     (const Portolan__Portal__V1__BreakGlassUserRecord   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__break_glass_user_record__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassUserRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__BreakGlassUserRecord *
+       portolan__portal__v1__break_glass_user_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__break_glass_user_record__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassUserRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__EnrolmentRecord methods */
+void   portolan__portal__v1__enrolment_record__init
+                     (Portolan__Portal__V1__EnrolmentRecord         *message);
+size_t portolan__portal__v1__enrolment_record__get_packed_size
+                     (const Portolan__Portal__V1__EnrolmentRecord   *message);
+size_t portolan__portal__v1__enrolment_record__pack
+                     (const Portolan__Portal__V1__EnrolmentRecord   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__enrolment_record__pack_to_buffer
+                     (const Portolan__Portal__V1__EnrolmentRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__EnrolmentRecord *
+       portolan__portal__v1__enrolment_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__enrolment_record__free_unpacked
+                     (Portolan__Portal__V1__EnrolmentRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__DecoyRecord methods */
+void   portolan__portal__v1__decoy_record__init
+                     (Portolan__Portal__V1__DecoyRecord         *message);
+size_t portolan__portal__v1__decoy_record__get_packed_size
+                     (const Portolan__Portal__V1__DecoyRecord   *message);
+size_t portolan__portal__v1__decoy_record__pack
+                     (const Portolan__Portal__V1__DecoyRecord   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__decoy_record__pack_to_buffer
+                     (const Portolan__Portal__V1__DecoyRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__DecoyRecord *
+       portolan__portal__v1__decoy_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__decoy_record__free_unpacked
+                     (Portolan__Portal__V1__DecoyRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__SignCountRecord methods */
+void   portolan__portal__v1__sign_count_record__init
+                     (Portolan__Portal__V1__SignCountRecord         *message);
+size_t portolan__portal__v1__sign_count_record__get_packed_size
+                     (const Portolan__Portal__V1__SignCountRecord   *message);
+size_t portolan__portal__v1__sign_count_record__pack
+                     (const Portolan__Portal__V1__SignCountRecord   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__sign_count_record__pack_to_buffer
+                     (const Portolan__Portal__V1__SignCountRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__SignCountRecord *
+       portolan__portal__v1__sign_count_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__sign_count_record__free_unpacked
+                     (Portolan__Portal__V1__SignCountRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Portal__V1__BreakGlassGrantRecord methods */
+void   portolan__portal__v1__break_glass_grant_record__init
+                     (Portolan__Portal__V1__BreakGlassGrantRecord         *message);
+size_t portolan__portal__v1__break_glass_grant_record__get_packed_size
+                     (const Portolan__Portal__V1__BreakGlassGrantRecord   *message);
+size_t portolan__portal__v1__break_glass_grant_record__pack
+                     (const Portolan__Portal__V1__BreakGlassGrantRecord   *message,
+                      uint8_t             *out);
+size_t portolan__portal__v1__break_glass_grant_record__pack_to_buffer
+                     (const Portolan__Portal__V1__BreakGlassGrantRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Portal__V1__BreakGlassGrantRecord *
+       portolan__portal__v1__break_glass_grant_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__portal__v1__break_glass_grant_record__free_unpacked
+                     (Portolan__Portal__V1__BreakGlassGrantRecord *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Portolan__Portal__V1__IssueCredentialsRequest_Closure)
@@ -768,6 +1878,78 @@ typedef void (*Portolan__Portal__V1__GetRoleCredentialsRequest_Closure)
                   void *closure_data);
 typedef void (*Portolan__Portal__V1__GetRoleCredentialsResponse_Closure)
                  (const Portolan__Portal__V1__GetRoleCredentialsResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__BreakGlassRole_Closure)
+                 (const Portolan__Portal__V1__BreakGlassRole *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__SecurityKey_Closure)
+                 (const Portolan__Portal__V1__SecurityKey *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__BreakGlassUser_Closure)
+                 (const Portolan__Portal__V1__BreakGlassUser *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__SecurityKeyEnrolment_Closure)
+                 (const Portolan__Portal__V1__SecurityKeyEnrolment *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__CreateBreakGlassUserRequest_Closure)
+                 (const Portolan__Portal__V1__CreateBreakGlassUserRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__CreateBreakGlassUserResponse_Closure)
+                 (const Portolan__Portal__V1__CreateBreakGlassUserResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__ListBreakGlassUsersRequest_Closure)
+                 (const Portolan__Portal__V1__ListBreakGlassUsersRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__ListBreakGlassUsersResponse_Closure)
+                 (const Portolan__Portal__V1__ListBreakGlassUsersResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__UpdateBreakGlassUserRequest_Closure)
+                 (const Portolan__Portal__V1__UpdateBreakGlassUserRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__UpdateBreakGlassUserResponse_Closure)
+                 (const Portolan__Portal__V1__UpdateBreakGlassUserResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__DeleteBreakGlassUserRequest_Closure)
+                 (const Portolan__Portal__V1__DeleteBreakGlassUserRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__DeleteBreakGlassUserResponse_Closure)
+                 (const Portolan__Portal__V1__DeleteBreakGlassUserResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest_Closure)
+                 (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse_Closure)
+                 (const Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__RemoveSecurityKeyRequest_Closure)
+                 (const Portolan__Portal__V1__RemoveSecurityKeyRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__RemoveSecurityKeyResponse_Closure)
+                 (const Portolan__Portal__V1__RemoveSecurityKeyResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__BreakGlassGrant_Closure)
+                 (const Portolan__Portal__V1__BreakGlassGrant *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__BreakGlassReview_Closure)
+                 (const Portolan__Portal__V1__BreakGlassReview *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__ListBreakGlassGrantsRequest_Closure)
+                 (const Portolan__Portal__V1__ListBreakGlassGrantsRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__ListBreakGlassGrantsResponse_Closure)
+                 (const Portolan__Portal__V1__ListBreakGlassGrantsResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__ReviewBreakGlassGrantRequest_Closure)
+                 (const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__ReviewBreakGlassGrantResponse_Closure)
+                 (const Portolan__Portal__V1__ReviewBreakGlassGrantResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__RevokeBreakGlassGrantRequest_Closure)
+                 (const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__RevokeBreakGlassGrantResponse_Closure)
+                 (const Portolan__Portal__V1__RevokeBreakGlassGrantResponse *message,
                   void *closure_data);
 typedef void (*Portolan__Portal__V1__Session_Closure)
                  (const Portolan__Portal__V1__Session *message,
@@ -819,6 +2001,21 @@ typedef void (*Portolan__Portal__V1__CredentialKeyRecord_Closure)
                   void *closure_data);
 typedef void (*Portolan__Portal__V1__ScimTokenRecord_Closure)
                  (const Portolan__Portal__V1__ScimTokenRecord *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__BreakGlassUserRecord_Closure)
+                 (const Portolan__Portal__V1__BreakGlassUserRecord *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__EnrolmentRecord_Closure)
+                 (const Portolan__Portal__V1__EnrolmentRecord *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__DecoyRecord_Closure)
+                 (const Portolan__Portal__V1__DecoyRecord *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__SignCountRecord_Closure)
+                 (const Portolan__Portal__V1__SignCountRecord *message,
+                  void *closure_data);
+typedef void (*Portolan__Portal__V1__BreakGlassGrantRecord_Closure)
+                 (const Portolan__Portal__V1__BreakGlassGrantRecord *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -934,13 +2131,131 @@ void portolan__portal__v1__credentials__get_role_credentials(ProtobufCService *s
                                                              const Portolan__Portal__V1__GetRoleCredentialsRequest *input,
                                                              Portolan__Portal__V1__GetRoleCredentialsResponse_Closure closure,
                                                              void *closure_data);
+typedef struct Portolan__Portal__V1__BreakGlass_Service Portolan__Portal__V1__BreakGlass_Service;
+struct Portolan__Portal__V1__BreakGlass_Service
+{
+  ProtobufCService base;
+  void (*create_break_glass_user)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                  const Portolan__Portal__V1__CreateBreakGlassUserRequest *input,
+                                  Portolan__Portal__V1__CreateBreakGlassUserResponse_Closure closure,
+                                  void *closure_data);
+  void (*list_break_glass_users)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                 const Portolan__Portal__V1__ListBreakGlassUsersRequest *input,
+                                 Portolan__Portal__V1__ListBreakGlassUsersResponse_Closure closure,
+                                 void *closure_data);
+  void (*update_break_glass_user)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                  const Portolan__Portal__V1__UpdateBreakGlassUserRequest *input,
+                                  Portolan__Portal__V1__UpdateBreakGlassUserResponse_Closure closure,
+                                  void *closure_data);
+  void (*delete_break_glass_user)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                  const Portolan__Portal__V1__DeleteBreakGlassUserRequest *input,
+                                  Portolan__Portal__V1__DeleteBreakGlassUserResponse_Closure closure,
+                                  void *closure_data);
+  void (*create_security_key_enrolment)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                        const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *input,
+                                        Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse_Closure closure,
+                                        void *closure_data);
+  void (*remove_security_key)(Portolan__Portal__V1__BreakGlass_Service *service,
+                              const Portolan__Portal__V1__RemoveSecurityKeyRequest *input,
+                              Portolan__Portal__V1__RemoveSecurityKeyResponse_Closure closure,
+                              void *closure_data);
+  void (*list_break_glass_grants)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                  const Portolan__Portal__V1__ListBreakGlassGrantsRequest *input,
+                                  Portolan__Portal__V1__ListBreakGlassGrantsResponse_Closure closure,
+                                  void *closure_data);
+  void (*review_break_glass_grant)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                   const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *input,
+                                   Portolan__Portal__V1__ReviewBreakGlassGrantResponse_Closure closure,
+                                   void *closure_data);
+  void (*revoke_break_glass_grant)(Portolan__Portal__V1__BreakGlass_Service *service,
+                                   const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *input,
+                                   Portolan__Portal__V1__RevokeBreakGlassGrantResponse_Closure closure,
+                                   void *closure_data);
+};
+typedef void (*Portolan__Portal__V1__BreakGlass_ServiceDestroy)(Portolan__Portal__V1__BreakGlass_Service *);
+void portolan__portal__v1__break_glass__init (Portolan__Portal__V1__BreakGlass_Service *service,
+                                              Portolan__Portal__V1__BreakGlass_ServiceDestroy destroy);
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS__BASE_INIT \
+    { &portolan__portal__v1__break_glass__descriptor, protobuf_c_service_invoke_internal, NULL }
+#define PORTOLAN__PORTAL__V1__BREAK_GLASS__INIT(function_prefix__) \
+    { PORTOLAN__PORTAL__V1__BREAK_GLASS__BASE_INIT,\
+      function_prefix__ ## create_break_glass_user,\
+      function_prefix__ ## list_break_glass_users,\
+      function_prefix__ ## update_break_glass_user,\
+      function_prefix__ ## delete_break_glass_user,\
+      function_prefix__ ## create_security_key_enrolment,\
+      function_prefix__ ## remove_security_key,\
+      function_prefix__ ## list_break_glass_grants,\
+      function_prefix__ ## review_break_glass_grant,\
+      function_prefix__ ## revoke_break_glass_grant  }
+void portolan__portal__v1__break_glass__create_break_glass_user(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__CreateBreakGlassUserRequest *input,
+                                                                Portolan__Portal__V1__CreateBreakGlassUserResponse_Closure closure,
+                                                                void *closure_data);
+void portolan__portal__v1__break_glass__list_break_glass_users(ProtobufCService *service,
+                                                               const Portolan__Portal__V1__ListBreakGlassUsersRequest *input,
+                                                               Portolan__Portal__V1__ListBreakGlassUsersResponse_Closure closure,
+                                                               void *closure_data);
+void portolan__portal__v1__break_glass__update_break_glass_user(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__UpdateBreakGlassUserRequest *input,
+                                                                Portolan__Portal__V1__UpdateBreakGlassUserResponse_Closure closure,
+                                                                void *closure_data);
+void portolan__portal__v1__break_glass__delete_break_glass_user(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__DeleteBreakGlassUserRequest *input,
+                                                                Portolan__Portal__V1__DeleteBreakGlassUserResponse_Closure closure,
+                                                                void *closure_data);
+void portolan__portal__v1__break_glass__create_security_key_enrolment(ProtobufCService *service,
+                                                                      const Portolan__Portal__V1__CreateSecurityKeyEnrolmentRequest *input,
+                                                                      Portolan__Portal__V1__CreateSecurityKeyEnrolmentResponse_Closure closure,
+                                                                      void *closure_data);
+void portolan__portal__v1__break_glass__remove_security_key(ProtobufCService *service,
+                                                            const Portolan__Portal__V1__RemoveSecurityKeyRequest *input,
+                                                            Portolan__Portal__V1__RemoveSecurityKeyResponse_Closure closure,
+                                                            void *closure_data);
+void portolan__portal__v1__break_glass__list_break_glass_grants(ProtobufCService *service,
+                                                                const Portolan__Portal__V1__ListBreakGlassGrantsRequest *input,
+                                                                Portolan__Portal__V1__ListBreakGlassGrantsResponse_Closure closure,
+                                                                void *closure_data);
+void portolan__portal__v1__break_glass__review_break_glass_grant(ProtobufCService *service,
+                                                                 const Portolan__Portal__V1__ReviewBreakGlassGrantRequest *input,
+                                                                 Portolan__Portal__V1__ReviewBreakGlassGrantResponse_Closure closure,
+                                                                 void *closure_data);
+void portolan__portal__v1__break_glass__revoke_break_glass_grant(ProtobufCService *service,
+                                                                 const Portolan__Portal__V1__RevokeBreakGlassGrantRequest *input,
+                                                                 Portolan__Portal__V1__RevokeBreakGlassGrantResponse_Closure closure,
+                                                                 void *closure_data);
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    portolan__portal__v1__break_glass_grant_state__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__issue_credentials_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__issue_credentials_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__get_role_credentials_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__get_role_credentials_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_role__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__security_key__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_user__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__security_key_enrolment__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__create_break_glass_user_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__create_break_glass_user_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_users_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_users_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__update_break_glass_user_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__update_break_glass_user_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__delete_break_glass_user_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__delete_break_glass_user_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__create_security_key_enrolment_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__create_security_key_enrolment_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__remove_security_key_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__remove_security_key_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_grant__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_review__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_grants_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__list_break_glass_grants_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__review_break_glass_grant_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__review_break_glass_grant_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__revoke_break_glass_grant_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__revoke_break_glass_grant_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__session__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__list_sessions_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__list_sessions_response__descriptor;
@@ -958,10 +2273,16 @@ extern const ProtobufCMessageDescriptor portolan__portal__v1__revocation_record_
 extern const ProtobufCMessageDescriptor portolan__portal__v1__assertion_record__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__credential_key_record__descriptor;
 extern const ProtobufCMessageDescriptor portolan__portal__v1__scim_token_record__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_user_record__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__enrolment_record__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__decoy_record__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__sign_count_record__descriptor;
+extern const ProtobufCMessageDescriptor portolan__portal__v1__break_glass_grant_record__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__sessions__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__scim_tokens__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__operator_credentials__descriptor;
 extern const ProtobufCServiceDescriptor portolan__portal__v1__credentials__descriptor;
+extern const ProtobufCServiceDescriptor portolan__portal__v1__break_glass__descriptor;
 
 PROTOBUF_C__END_DECLS
 
