@@ -25,6 +25,11 @@ struct BreakGlassDesk: Sendable {
     /// Whether somebody could get in this way: the entry is shown then. Harmless when it is not known.
     var isOffered: Bool { (try? log.read { !$0.users.isEmpty }) ?? false }
 
+    /// Throws: `PortalFailure` BREAK_GLASS_NOT_OFFERED; what the state says while it cannot be read.
+    func requireOffered() throws {
+        guard try log.read({ !$0.users.isEmpty }) else { throw PortalFailure.emergencyNotOffered }
+    }
+
     func list() throws -> [PortalBreakGlassUser] {
         let time = now().microseconds
         return try log.read { $0.listed(now: time) }

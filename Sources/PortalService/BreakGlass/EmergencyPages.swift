@@ -49,7 +49,7 @@ struct EmergencyPages: Sendable {
     }
 
     private func show(_ fields: Fields, problem: String?, _ request: Request) throws -> Response {
-        guard desk.isOffered else { throw PortalFailure.emergencyNotOffered }
+        try desk.requireOffered()
         let content = FormContent(
             user: fields.user, reason: fields.reason, problem: problem,
             choices: Self.minutes.map {
@@ -70,7 +70,7 @@ struct EmergencyPages: Sendable {
 
     private func ask(_ request: Request, _ context: PortalContext) async throws -> Response {
         let form = try await signIn.ceremony.form(request)
-        guard desk.isOffered else { throw PortalFailure.emergencyNotOffered }
+        try desk.requireOffered()
         let fields = Fields(
             user: form["user"], reason: Self.trimmed(form["reason"]),
             minutes: Int(form["minutes"]) ?? 0)

@@ -36,7 +36,7 @@ struct BreakGlassPages: Sendable {
     }
 
     private struct GrantRow: Sendable {
-        let userName, region, opened, ended, reason, state, tone: String
+        let userName, region, opened, ended, cause, reason, state, tone: String
         let review: String?
 
         init(_ grant: PortalBreakGlassGrant) {
@@ -44,10 +44,9 @@ struct BreakGlassPages: Sendable {
             region = grant.region
             opened = Display.clock(microseconds: grant.openedAtUs)
             reason = grant.reason
-            ended =
-                grant.endedAtUs == 0
-                ? "open until \(Display.clock(microseconds: grant.expiresAtUs))"
-                : "\(Display.clock(microseconds: grant.endedAtUs)), \(grant.endCause)"
+            let isOpen = grant.endedAtUs == 0
+            ended = Display.clock(microseconds: isOpen ? grant.expiresAtUs : grant.endedAtUs)
+            cause = isOpen ? "at the latest" : grant.endCause
             (state, tone) =
                 switch grant.state {
                 case .open: ("Open", "bad")

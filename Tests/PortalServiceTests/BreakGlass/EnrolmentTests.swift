@@ -105,6 +105,14 @@ struct EnrolmentTests {
         #expect(!page.page.contains("name=\"code\""))
     }
 
+    @Test("without a domain in the configuration a key answers for what is above the portal's host")
+    func defaultDomain() {
+        #expect(KeyCeremony.parent(of: "eu-central-1.portolan.test") == "portolan.test")
+        #expect(KeyCeremony.parent(of: "portolan.test") == "portolan.test")
+        #expect(KeyCeremony.parent(of: "localhost") == "localhost")
+        #expect(KeyCeremony.parent(of: "127.0.0.1") == "127.0.0.1")
+    }
+
     @Test("names, roles, durations and numbers are limited")
     func limits() async throws {
         let portal = try TestPortal()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import RPC
 
 extension BreakGlassCommand {
     struct Grants: AsyncParsableCommand {
@@ -100,7 +101,7 @@ extension BreakGlassCommand {
     static func alarms(_ session: RegionSession) async -> [String] {
         let request = PortalListBreakGlassGrantsRequest()
         let answer = try? await session.breakGlass.listBreakGlassGrants(
-            request, options: session.options)
+            request, options: CallOptions(timeout: .seconds(5)))
         guard let answer else { return [] }
         var alarms = answer.grants.filter { $0.state == .open }.map { grant in
             "ALARM: emergency access of \(grant.userName) is open in \(grant.region) until "
