@@ -12,8 +12,11 @@ struct StateComparison<State: DomainState>: Sendable {
 
     /// Records looked up under one lock.
     private static var lookUpsPerLock: Int { 64 }
-    /// Rest after a message, in multiples of the time that it took.
-    private static var restFactor: Int { 2 }
+    /// Rest after a message, in multiples of the time that it took: a comparison that is long is a
+    /// background's work of minutes and not a burst that calls notice.
+    private static func restFactor(after time: Duration) -> Int { time < .seconds(1) ? 2 : 50 }
+    /// Of one reading of the log.
+    private static var readMax: Duration { .seconds(4 * 3_600) }
     /// Until the log has been read as far as the state stands.
     private static var catchUpMax: Duration { .seconds(10) }
 
@@ -136,12 +139,14 @@ struct StateComparison<State: DomainState>: Sendable {
             }
         }
         let messages = try await replica.clients.log.tail(
-            request, options: CallOptions(timeout: .seconds(1_800)))
+            request, options: CallOptions(timeout: Self.readMax))
+        let start = ContinuousClock.now
         for try await payload in messages.payloads {
             let began = ContinuousClock.now
             if take(payload, &course, moment) {
                 guard !course.comparison.isTooMuch else { return false }
-                try await Task.sleep(for: (ContinuousClock.now - began) * Self.restFactor)
+                let now = ContinuousClock.now
+                try await Task.sleep(for: (now - began) * Self.restFactor(after: now - start))
                 continue
             }
             switch try MessageCoding.decode(CoordinatorTailResponse.self, from: payload).kind {
