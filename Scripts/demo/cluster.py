@@ -52,6 +52,7 @@ class Ports:
         return self.base + 100 * ALL_REGIONS.index(region) + 6
 
     def metrics(self, region: str) -> int:
+        """The first of five, one for each service."""
         return self.base + 100 * ALL_REGIONS.index(region) + 11
 
     @property
@@ -63,6 +64,8 @@ class Ports:
         for region in ALL_REGIONS:
             used.update({self.rpc(region, s): f"{s} in {region}" for s in SERVICES})
             used[self.https(region)] = f"HTTPS in {region}"
+            for number in range(len(SERVICES)):
+                used[self.metrics(region) + number] = f"metrics in {region}"
         for number in range(5):
             used[self.base + 50 + number] = "a throw-away Region"
         return used
@@ -169,6 +172,7 @@ class Cluster:
                 peers[peer]["portalURL"] = self.portal(peer)
             listen = {s: self.address(region, s) for s in SERVICES}
             listen["https"] = f"127.0.0.1:{self.ports.https(region)}"
+            listen["metrics"] = f"127.0.0.1:{self.ports.metrics(region)}"
             self._write(self.config_file(region), {
                 "region": region,
                 "trustDomain": TRUST_DOMAIN,

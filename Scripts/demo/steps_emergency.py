@@ -179,6 +179,11 @@ def _recorded(world: World, other: str) -> None:
              if entry["event"]["actor"]["userName"] == USER]
     check("M16", "and so are the credentials", taken and
           taken[0]["actor"]["type"] == "BreakGlassUser", taken)
+    # The portal's port is the last of the Region's five.
+    figures = requests.get(
+        f"http://127.0.0.1:{world.cluster.ports.metrics(other) + 4}/metrics", timeout=5).text
+    check("M16", "the portal's metrics count it",
+          'portolan_break_glass_grants{state="open"} 1' in figures, figures[:1500])
     noted = cli.run("status", region=other).stderr
     check("M16", "portolan status raises the alarm",
           f"ALARM: emergency access of {USER} is open in {other}" in noted, noted)

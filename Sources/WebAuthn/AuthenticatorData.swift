@@ -17,6 +17,7 @@ struct AuthenticatorData: Sendable {
         }
         relyingPartyHash = Array(bytes[..<32])
         flags = bytes[32]
+        isBare = bytes.count == Self.fixedBytes && flags & 0xC0 == 0
     }
 
     /// Demands this relying party, a touch, a PIN or fingerprint, and a key that stays in its device.
@@ -30,4 +31,7 @@ struct AuthenticatorData: Sendable {
     }
 
     var hasCredential: Bool { flags & 0x40 != 0 }
+
+    /// Whether it is the fixed part and nothing else, as a sign-in without extensions has it.
+    let isBare: Bool
 }

@@ -24,7 +24,11 @@ package struct UnverifiedAssertion: Sendable {
         let clientData = try ClientData(
             clientDataJSON, ceremony: .assertion, challenge: challenge,
             origin: relyingParty.origin)
-        try AuthenticatorData(authenticatorData).check(relyingParty)
+        let data = try AuthenticatorData(authenticatorData)
+        try data.check(relyingParty)
+        // No extension is asked for, so there is no CBOR in it; what anybody sends as such does not
+        // reach libcbor (see `CredentialShape`).
+        guard data.isBare else { throw .authenticatorDataMalformed }
         guard (1...Self.signatureBytesMax).contains(signature.count) else { throw .wrongSignature }
         let count = try signedCount(by: key, relyingParty, clientData)
         guard count > lastCount || (count == 0 && lastCount == 0) else { throw .counterRegression }

@@ -23,12 +23,11 @@ package struct UnverifiedRegistration: Sendable {
         let data = try AuthenticatorData(authenticatorData)
         try data.check(relyingParty)
         guard data.hasCredential else { throw .authenticatorDataMalformed }
-        // libfido2 wants to be told the algorithm before it reads the key.
-        for algorithm in KeyAlgorithm.allCases {
-            if let key = Credential.read(authenticatorData, algorithm) { return key }
+        let shape = try CredentialShape(authenticatorData)
+        guard let key = Credential.read(shape.readable, shape.algorithm) else {
+            throw .authenticatorDataMalformed
         }
-        throw Credential.isWellFormed(authenticatorData)
-            ? .unsupportedAlgorithm : .authenticatorDataMalformed
+        return key
     }
 }
 
@@ -63,12 +62,6 @@ private enum Credential {
             credentialID: id, algorithm: algorithm, publicKey: key,
             signCount: fido_cred_sigcount(cred),
             aaguid: bytes(fido_cred_aaguid_ptr(cred), fido_cred_aaguid_len(cred)))
-    }
-
-    /// Whether there is room for a credential at all: the ID's length says how far it goes.
-    static func isWellFormed(_ data: [UInt8]) -> Bool {
-        guard data.count > 55 else { return false }
-        return data.count > 55 + Int(data[53]) << 8 + Int(data[54])
     }
 
     private static func bytes(_ pointer: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {

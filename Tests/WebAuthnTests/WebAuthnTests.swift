@@ -219,6 +219,76 @@ struct WebAuthnTests {
         }
     }
 
+    @Test("CBOR that claims gigabytes is refused before it is read")
+    func bomb() throws {
+        let key = SoftwareKey()
+        let known = try registered(key)
+        // An array of 271 million elements.
+        let bomb: [UInt8] = [0x9A, 0x10, 0x29, 0xDC, 0x3A, 0x4A, 0x49, 0xAA]
+        let made = try key.assert(
+            challenge: Self.challenge, origin: Self.party.origin, rpID: Self.party.id)
+        for flag: UInt8 in [0x80, 0x40, 0] {
+            var data = made.authenticatorData + bomb
+            data[32] |= flag
+            let assertion = SoftwareKey.Assertion(
+                clientDataJSON: made.clientDataJSON, authenticatorData: data,
+                signature: made.signature)
+            #expect(
+                try refusal(key, assertion, known: known) == .authenticatorDataMalformed)
+        }
+        let registration = key.register(
+            challenge: Self.challenge, origin: Self.party.origin, rpID: Self.party.id)
+        let front = registration.authenticatorData.prefix(55 + key.credentialID.count)
+        let instead = UnverifiedRegistration(
+            clientDataJSON: registration.clientDataJSON, authenticatorData: front + bomb)
+        #expect(throws: KeyRefusal.unsupportedAlgorithm) {
+            try instead.verified(for: Self.party, challenge: Self.challenge)
+        }
+        // Extensions that nobody asked for are cut off, as nothing of a registration is signed.
+        var extended = registration.authenticatorData + bomb
+        extended[32] |= 0x80
+        let known2 = try UnverifiedRegistration(
+            clientDataJSON: registration.clientDataJSON, authenticatorData: extended
+        ).verified(for: Self.party, challenge: Self.challenge)
+        #expect(known2.credentialID == key.credentialID)
+    }
+
+    @Test("what is altered in any bit, or followed by garbage, never crashes and is never accepted")
+    func altered() throws {
+        let key = SoftwareKey()
+        let made = key.register(
+            challenge: Self.challenge, origin: Self.party.origin, rpID: Self.party.id)
+        for index in made.authenticatorData.indices {
+            for bit in 0..<8 {
+                var data = made.authenticatorData
+                data[index] ^= 1 << bit
+                // Whether it is a key at all is for libfido2 to say: it must only not crash.
+                _ = try? UnverifiedRegistration(
+                    clientDataJSON: made.clientDataJSON, authenticatorData: data
+                ).verified(for: Self.party, challenge: Self.challenge)
+            }
+        }
+        let known = try registered(key)
+        let assertion = try key.assert(
+            challenge: Self.challenge, origin: Self.party.origin, rpID: Self.party.id)
+        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+        for _ in 0..<5_000 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            var data = assertion.authenticatorData
+            // Extensions follow, says the flag.
+            data[32] |= 0x80
+            var word = state
+            for _ in 0..<Int(state >> 60) + 1 {
+                data.append(UInt8(truncatingIfNeeded: word >> 24))
+                word = word &* 2_862_933_555_777_941_757 &+ 3_037_000_493
+            }
+            let bad = SoftwareKey.Assertion(
+                clientDataJSON: assertion.clientDataJSON, authenticatorData: data,
+                signature: assertion.signature)
+            #expect(try refusal(key, bad, known: known) != nil)
+        }
+    }
+
     @Test("a registration's answer is bound to challenge and page as well")
     func registration() throws {
         let key = SoftwareKey()

@@ -142,8 +142,7 @@ struct GrantDesk: Sendable {
         if ended.endCause == BreakGlassEvents.userGone {
             changes.append(
                 try sessions.revocation(
-                    ended.grantID, ended.userID, Date(microseconds: ended.expiresAtUs),
-                    ended.endCause))
+                    ended.grantID, ended.userID, Date(microseconds: ended.expiresAtUs), "revoked"))
         }
         let all = changes
         _ = try await log.write { state in
