@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -140,12 +141,13 @@ class Chromium:
     def press(self, selector: str, shows: str = "", seconds: float = 20) -> None:
         """Clicks, and waits for the page that comes of it; shows: a text that it has."""
         self.evaluate("window.before = true")
-        found = f"document.querySelector({json.dumps(selector)})"
-        self.evaluate(f"{found}.click()")
+        with contextlib.suppress(RuntimeError):  # a page that goes away gives no answer
+            self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not self.evaluate("window.before") and shows in self.text:
-                return self._loaded()
+            with contextlib.suppress(RuntimeError):
+                if not self.evaluate("window.before") and shows in self.text:
+                    return self._loaded()
             time.sleep(0.05)
         raise TimeoutError(f"{self.url} stays: {self.text[:500]}")
 

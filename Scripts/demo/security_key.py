@@ -60,24 +60,30 @@ class SecurityKey:
             page, page.form("/break-glass/enrol/key"), client_data=websafe_encode(client),
             authenticator_data=websafe_encode(data))
 
-    def answer(self, browser: Browser, page: Page, pretended: str = "") -> Page:
-        """Answers the page that asks for a key; pretended: another origin than the page's."""
+    def answer(self, browser: Browser, page: Page, pretended: str = "",
+               extensions: bytes = b"") -> Page:
+        """Answers the page that asks for a key.
+
+        pretended: another origin than the page's; extensions: CBOR that nobody asked for.
+        """
         client = CollectedClientData.create(
             CollectedClientData.TYPE.GET, websafe_decode(attribute(page, "challenge")),
             pretended or origin(page))
-        data = self._data(attribute(page, "rp-id"))
+        data = bytes(self._data(attribute(page, "rp-id")))
+        if extensions:
+            data = data[:32] + bytes([data[32] | FLAG.ED]) + data[33:] + extensions
         return browser.submit(
             page, page.form("/break-glass/open"), credential=websafe_encode(self.credential_id),
             client_data=websafe_encode(client), authenticator_data=websafe_encode(data),
             signature=websafe_encode(self._sign(data + client.hash)))
 
     def sign_in(self, browser: Browser, portal: str, user: str, reason: str,
-                minutes: int = 60, pretended: str = "") -> Page:
+                minutes: int = 60, pretended: str = "", extensions: bytes = b"") -> Page:
         """From the entry to wherever it leads."""
         page = browser.open(portal + "/break-glass")
         page = browser.submit(page, page.form("reason"), user=user, reason=reason,
                               minutes=str(minutes))
-        return self.answer(browser, page, pretended)
+        return self.answer(browser, page, pretended, extensions)
 
 
 def attribute(page: Page, name: str) -> str:

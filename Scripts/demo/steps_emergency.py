@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import requests
 from botocore.exceptions import ClientError
@@ -162,6 +163,14 @@ def _refused(world: World, portal: str) -> None:
         check("M16", f"{what} is refused", page.status == 403, page.text)
     key.knows_pin = True
     check("M16", "all three with the same words", len(said) == 1, said)
+    # An array of 271 million elements, says its head.
+    page = key.sign_in(world.browser(), portal, USER, REASON,
+                       extensions=bytes.fromhex("9a1029dc3a"))
+    portal_process = world.cluster.processes[world.additional, "portal"].pid
+    peak = next(int(line.split()[1]) >> 10 for line in Path(
+        f"/proc/{portal_process}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    check("M16", f"CBOR that claims gigabytes is refused unread (the portal's peak: {peak} MB)",
+          page.status == 403 and peak < 1_000, page.text)
 
 
 def _recorded(world: World, other: str) -> None:
