@@ -7,6 +7,7 @@ import html
 import json
 import re
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
@@ -128,6 +129,8 @@ class TwoRegions:
             self.system, self.results, self.behind))
 
     def _lag(self) -> None:
+        # The Region was copied a moment ago: its files are still on their way to the disk.
+        time.sleep(45)
         done = self.system.load("lag", "--other", self.world.additional, "--rate", 2000)
         reached = done["writesPerSecond"]
         if reached < 1_900:
