@@ -30,9 +30,28 @@ struct IdentifierTests {
     @Test("an identifier's text reads back")
     func roundTrip() {
         for _ in 0..<1_000 {
-            let id = Identifier.random()
+            let id = Identifier.new()
             #expect(Identifier(id.text) == id)
             #expect(Identifier(id.text.uppercased()) == id)
         }
+    }
+
+    @Test("identifiers come in the order in which they were made, and are UUIDs of version 7")
+    func order() async throws {
+        var before = Identifier.new()
+        for _ in 0..<5 {
+            try await Task.sleep(for: .milliseconds(2))
+            let id = Identifier.new()
+            #expect(before < id && before.text < id.text)
+            #expect(id.high >> 12 & 0xf == 7)
+            #expect(id.low >> 62 == 0b10)
+            before = id
+        }
+    }
+
+    @Test("those of one moment differ")
+    func difference() {
+        let ids = Set((0..<10_000).map { _ in Identifier.new() })
+        #expect(ids.count == 10_000)
     }
 }

@@ -108,13 +108,11 @@ struct CallTests {
         try await transport.with { channel, service in
             _ = try await channel.unary(
                 TestMethods.echo, request: ByteBuffer(), options: .standard)
-            let error = await failure {
-                try await channel.unary(
-                    TestMethods.hang, request: ByteBuffer(),
-                    options: CallOptions(timeout: .milliseconds(200)))
+            let error = await overdue(after: .milliseconds(200), until: { service.hasBegun }) {
+                try await channel.unary(TestMethods.hang, request: ByteBuffer(), options: $0)
             }
             #expect(error?.code == .deadlineExceeded)
-            #expect(await eventually { service.cancelled.withLock { $0 } == 1 })
+            #expect(await eventually { service.isCancelled })
         }
     }
 
@@ -123,14 +121,15 @@ struct CallTests {
         try await transport.with { channel, service in
             _ = try await channel.unary(
                 TestMethods.echo, request: ByteBuffer(), options: .standard)
-            let stream = try await channel.serverStreaming(
-                TestMethods.tail, request: ByteBuffer(),
-                options: CallOptions(timeout: .seconds(1)))
             var messages = 0
-            let error = await failure { for try await _ in stream { messages += 1 } }
+            let error = await overdue(after: .seconds(1), until: { messages > 0 }) { options in
+                let stream = try await channel.serverStreaming(
+                    TestMethods.tail, request: ByteBuffer(), options: options)
+                for try await _ in stream { messages += 1 }
+            }
             #expect(error?.code == .deadlineExceeded)
             #expect(messages == 1)
-            #expect(await eventually { service.cancelled.withLock { $0 } == 1 })
+            #expect(await eventually { service.isCancelled })
         }
     }
 

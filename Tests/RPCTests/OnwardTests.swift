@@ -23,13 +23,11 @@ struct OnwardTests {
             }
             _ = try await channel.unary(
                 TestMethods.echo, request: ByteBuffer(), options: .standard)
-            let error = await failure {
-                try await channel.unary(
-                    TestMethods.relay, request: ByteBuffer(),
-                    options: CallOptions(timeout: .seconds(1)))
+            let error = await overdue(after: .seconds(1), until: { behind.hasBegun }) {
+                try await channel.unary(TestMethods.relay, request: ByteBuffer(), options: $0)
             }
             #expect(error?.code == .deadlineExceeded)
-            #expect(await eventually { behind.cancelled.withLock { $0 } == 1 })
+            #expect(await eventually { behind.isCancelled })
         }
     }
 

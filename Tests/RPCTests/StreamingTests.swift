@@ -90,16 +90,14 @@ struct StreamingTests {
         try await transport.with { channel, service in
             _ = try await channel.unary(
                 TestMethods.echo, request: ByteBuffer(), options: .standard)
-            let error = await failure {
-                try await channel.clientStreaming(
-                    TestMethods.collect, options: CallOptions(timeout: .seconds(1))
-                ) {
+            let error = await overdue(after: .seconds(1), until: { service.hasBegun }) {
+                try await channel.clientStreaming(TestMethods.collect, options: $0) {
                     try await $0.write(ByteBuffer(string: "one"))
                     try await Task.sleep(for: .seconds(600))
                 }
             }
             #expect(error?.code == .deadlineExceeded)
-            #expect(await eventually { service.cancelled.withLock { $0 } == 1 })
+            #expect(await eventually { service.isCancelled })
         }
     }
 

@@ -12,7 +12,7 @@ extension DirectoryServer {
         return try await audit.run("CreateGroup", context, request: parameters) { actor in
             try request.group.validate()
             let members = try UserList(request.memberUserIds)
-            let id = Identifier.random()
+            let id = Identifier.new()
             var group = request.group
             group.groupID = id.text
             group.createdAtUs = Timestamp.nowMicroseconds

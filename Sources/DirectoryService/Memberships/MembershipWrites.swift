@@ -108,7 +108,7 @@ extension DirectoryState {
     func newMembership(_ user: UInt32, group: Identifier) throws -> RecordChange {
         let userID = users.ids[Int(user)]
         var record = DirectoryMembershipRecord()
-        record.membershipID = Identifier.random().text
+        record.membershipID = Identifier.new().text
         record.groupID = group.text
         record.userID = userID.text
         record.createdAtUs = Timestamp.nowMicroseconds

@@ -1,4 +1,6 @@
 import Foundation
+import ReplicatedState
+import ServiceKit
 
 /// A UUID as two numbers: 16 bytes where a string would take 64.
 struct Identifier: Hashable, Comparable, Sendable {
@@ -10,12 +12,11 @@ struct Identifier: Hashable, Comparable, Sendable {
         self.low = low
     }
 
-    /// A new random one.
-    static func random() -> Identifier {
-        var generator = SystemRandomNumberGenerator()
-        let high: UInt64 = generator.next() & 0xffff_ffff_ffff_0fff | 0x4000
-        let low: UInt64 = generator.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-        return Identifier(high: high, low: low)
+    /// A new one, which comes after those that were made before: users that are created one after the
+    /// other then lie side by side in the log's index of keys, and in that of every copy.
+    static func new() -> Identifier {
+        let made = TimeOrderedUUID(atMicroseconds: Timestamp.nowMicroseconds)
+        return Identifier(high: made.high, low: made.low)
     }
 
     /// Reads the usual text of 36 characters, in either case.
@@ -89,23 +90,7 @@ struct Identifier: Hashable, Comparable, Sendable {
     }
 
     /// Lower-case text.
-    var text: String {
-        String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for index in 0..<32 {
-                if index == 8 || index == 12 || index == 16 || index == 20 {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let word = index < 16 ? high : low
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - index % 16 * 4) & 15)
-                buffer[position] =
-                    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                position += 1
-            }
-            return 36
-        }
-    }
+    var text: String { TimeOrderedUUID.text(high, low) }
 
     static func < (one: Identifier, other: Identifier) -> Bool {
         (one.high, one.low) < (other.high, other.low)

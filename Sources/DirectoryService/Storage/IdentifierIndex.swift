@@ -2,8 +2,8 @@ import Foundation
 
 /// Rows by identifier, with the place of each row's record: one look into memory finds it.
 ///
-/// Open addressing with linear probing, at most three fifths full. Identifiers are random and made
-/// here, so their own bits are the hash.
+/// Open addressing with linear probing, at most three fifths full. 74 bits of an identifier are random
+/// and made here, so its own bits are the hash.
 struct IdentifierIndex {
     /// 32 bytes, so that two share a cache line.
     struct Slot {

@@ -13,7 +13,7 @@ extension DirectoryServer {
             var user = request.user
             user.completeDisplayName()
             try user.validate()
-            let id = Identifier.random()
+            let id = Identifier.new()
             user.userID = id.text
             user.createdAtUs = Timestamp.nowMicroseconds
             user.updatedAtUs = user.createdAtUs

@@ -221,3 +221,24 @@ func failure<T>(_ body: () async throws -> T) async -> RPCError? {
         return error as? RPCError
     }
 }
+
+/// How a call fails that outlives its deadline, which is made longer until the call has got as far as
+/// `isMeant` says: on a busy machine a short one may be over before a handler has begun.
+func overdue<T>(
+    after first: Duration, until isMeant: () -> Bool,
+    _ call: (CallOptions) async throws -> T
+) async -> RPCError? {
+    var timeout = first
+    while true {
+        let error = await failure { try await call(CallOptions(timeout: timeout)) }
+        if isMeant() || error?.code != .deadlineExceeded || timeout > first * 20 { return error }
+        timeout = timeout * 5
+    }
+}
+
+extension TestService {
+    var hasBegun: Bool { running.withLock { $0 } > 0 }
+
+    /// Whether every handler that has begun, and there was one, has been cancelled.
+    var isCancelled: Bool { hasBegun && cancelled.withLock { $0 } == running.withLock { $0 } }
+}
