@@ -72,8 +72,7 @@ package final class FakeCoordinator: Sendable {
             CoordinatorLogMethods.append,
             .unary { [self] payload, _ in
                 let request = try MessageCoding.decode(CoordinatorAppendRequest.self, from: payload)
-                try await Task.sleep(for: settings.withLock { $0.appendDelay })
-                return try MessageCoding.encode(log.append(request, in: region))
+                return try await MessageCoding.encode(append(request))
             })
         table.register(
             CoordinatorLogMethods.tail,
@@ -91,6 +90,23 @@ package final class FakeCoordinator: Sendable {
                 return try MessageCoding.encode(TrailRecordResponse())
             })
         return table
+    }
+
+    /// Appends that are under way together overtake each other.
+    private func append(
+        _ request: CoordinatorAppendRequest
+    ) async throws -> CoordinatorAppendResponse {
+        let delay = settings.withLock { $0.appendDelay }
+        try await Task.sleep(for: delay * Double.random(in: 0.5...1.5))
+        let end = ContinuousClock.now + .milliseconds(30)
+        while true {
+            do {
+                return try log.append(request, in: region)
+            } catch let error as RPCError where error.reason == "PREDECESSOR_UNKNOWN" {
+                guard .now < end else { throw error }
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
     }
 
     private func watch(

@@ -19,6 +19,10 @@ package final class FakeLog: Sendable {
         var appends = 0
         /// Appends that are written but answered with UNAVAILABLE.
         var answersToLose = 0
+        /// Appends that said which one they follow.
+        var appendsBehind = 0
+        /// Appends that are refused because storage fails.
+        var appendsToFail = 0
     }
 
     let contents: Mutex<Contents>
@@ -31,6 +35,11 @@ package final class FakeLog: Sendable {
 
     /// Appends with records that were accepted.
     package var appends: Int { contents.withLock { $0.appends } }
+
+    /// Appends that named the one before, which had got an answer by then.
+    package var appendsBehind: Int { contents.withLock { $0.appendsBehind } }
+
+    package func failAppends(_ count: Int) { contents.withLock { $0.appendsToFail = count } }
 
     package func entries(of stream: String) -> [LogEntry] {
         contents.withLock { $0.streams[stream] ?? [] }
@@ -81,7 +90,16 @@ package final class FakeLog: Sendable {
         -> CoordinatorAppendResponse
     {
         let (response, isLost) = try contents.withLock { contents in
-            if let known = contents.answers[request.requestID] { return (known, false) }
+            if let known = contents.answers[request.requestID] {
+                guard contents.answersToLose > 0 else { return (known, false) }
+                contents.answersToLose -= 1
+                return (known, true)
+            }
+            if contents.appendsToFail > 0 {
+                contents.appendsToFail -= 1
+                throw RPCError(
+                    .resourceExhausted, reason: "STORAGE_FULL", message: "No room is left.")
+            }
             let response = try Self.append(request, in: region, to: &contents)
             contents.answers[request.requestID] = response
             let isLost = contents.answersToLose > 0
@@ -110,7 +128,17 @@ package final class FakeLog: Sendable {
             throw RPCError(
                 .aborted, reason: "DOMAIN_ADVANCED", message: "It was taken back.", metadata: [:])
         }
-        guard head == request.expectedDomainSequence || request.records.isEmpty else {
+        var expected = request.expectedDomainSequence
+        if !request.afterRequestID.isEmpty {
+            guard let before = contents.answers[request.afterRequestID] else {
+                throw RPCError(
+                    .aborted, reason: "PREDECESSOR_UNKNOWN", message: "It is not there.",
+                    metadata: ["domain-sequence": "\(head)"])
+            }
+            expected = before.position.sequence
+            contents.appendsBehind += 1
+        }
+        guard head == expected || request.records.isEmpty else {
             throw RPCError(
                 .aborted, reason: "DOMAIN_ADVANCED", message: "Others were quicker.",
                 metadata: ["domain-sequence": "\(head)"])

@@ -78,7 +78,7 @@ struct ReadingTests {
                 key: try SealingKey(Random.secret(AEADKey.keyByteCount)), checkedAt: .now)
             let generation = service.replica.withCore { $0.generation }
             var append = BatchAppend<TextState>(
-                batch: WriteBatch(), generation: generation + 1, expected: 0,
+                batch: WriteBatch(), generation: generation + 1, predecessor: .sequence(0),
                 domain: TextService.control, newDataKey: held)
             append.leading = [try held.change()]
             append.request.records = [LogRecord()]

@@ -1,3 +1,4 @@
+import Contracts
 import RPC
 import ReplicatedState
 import ReplicatedStateTesting
@@ -119,6 +120,74 @@ struct WritePipelineTests {
                 #expect(await eventually { (try? one.text("n")) == "24" })
                 #expect(await eventually { (try? two.text("n")) == "24" })
             }
+        }
+    }
+
+    /// Many writers of keys of their own; returns those that were told that they have written.
+    private func write(_ count: Int, _ prefix: String, _ service: TextService) async -> Set<String>
+    {
+        await withTaskGroup(of: String?.self) { group in
+            for number in 0..<count {
+                group.addTask {
+                    let key = "\(prefix)-\(number)"
+                    try? await Task.sleep(for: .milliseconds(number % 16))
+                    guard (try? await service.put(key, "there")) != nil else { return nil }
+                    #expect((try? service.text(key)) == "there")
+                    return key
+                }
+            }
+            return await group.reduce(into: []) { if let key = $1 { $0.insert(key) } }
+        }
+    }
+
+    /// Whether the service serves what the log holds, and that is what was acknowledged at least.
+    private func isWhole(_ service: TextService, _ written: Set<String>) async -> Bool {
+        await eventually {
+            let held = world.log.entries(of: "control")
+                .reduce(into: [String: UInt64]()) { $0[$1.key] = $1.version }
+                .filter { !$0.key.hasPrefix("data-key/") }
+            let served = try? service.replica.read { $0.versions }
+            return served == held && written.allSatisfy { held[$0] != nil }
+        }
+    }
+
+    @Test("an append follows one that is on its way, and overtakes it in vain")
+    func following() async throws {
+        try await withService(.milliseconds(4)) { service in
+            for round in 0..<5 {
+                let written = await write(100, "round-\(round)", service)
+                #expect(written.count == 100)
+                #expect(await isWhole(service, written))
+            }
+            #expect(world.log.appendsBehind > 0)
+        }
+    }
+
+    @Test("behind an append whose end nobody knows nothing is lost, and nothing half applied")
+    func lostAnswers() async throws {
+        try await withService(.milliseconds(4)) { service in
+            var written: Set<String> = []
+            for round in 0..<6 {
+                // An append that has got no answer four times is given up, and is in the log.
+                world.log.loseAnswers(5 + round % 3)
+                written.formUnion(await write(60, "round-\(round)", service))
+                world.log.loseAnswers(0)
+                #expect(await isWhole(service, written))
+            }
+            #expect(written.count < 360)
+        }
+    }
+
+    @Test("what follows an append that fails is written in its place, or refused itself")
+    func failing() async throws {
+        try await withService(.milliseconds(4)) { service in
+            var written: Set<String> = []
+            for round in 0..<10 {
+                world.log.failAppends(1 + round % 2)
+                written.formUnion(await write(60, "round-\(round)", service))
+                #expect(await isWhole(service, written))
+            }
+            #expect((1..<600).contains(written.count))
         }
     }
 

@@ -46,6 +46,84 @@ struct LogEngineAppendTests {
         #expect(try await engine.append(commands[2]).position.sequence == 2)
     }
 
+    private func following(_ requestID: String, _ key: String) -> AppendCommand {
+        var command = Sample.append([Sample.record(key)], expected: .max, requestID: "of \(key)")
+        command.afterRequestID = requestID
+        return command
+    }
+
+    @Test(
+        "an append may name the one that it follows, in the same transaction too",
+        arguments: EngineKind.allCases)
+    func following(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        async let first = engine.append(
+            Sample.append(
+                [Sample.record("a"), Sample.record("b")], expected: 0, requestID: "of b"))
+        var last = try await first.position.sequence
+        #expect(last == 2)
+        for (before, key) in [("of b", "c"), ("of c", "d")] {
+            last = try await engine.append(following(before, key)).position.sequence
+        }
+        #expect(last == 4)
+        // A repeat answers like the first, though the domain has gone on.
+        #expect(try await engine.append(following("of b", "c")).position.sequence == 3)
+    }
+
+    @Test(
+        "an append that follows one which is not there, not the newest or empty is refused",
+        arguments: EngineKind.allCases)
+    func followingInVain(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        let early = await #expect(throws: LogError.self) {
+            try await engine.append(following("of a", "b"))
+        }
+        #expect(early?.code == .predecessorUnknown)
+        #expect(early?.domainSequence == 0)
+        _ = try await engine.append(
+            Sample.append([Sample.record("a")], expected: 0, requestID: "of a"))
+        _ = try await engine.append(Sample.append([Sample.record("x")], expected: 1))
+        let late = await #expect(throws: LogError.self) {
+            try await engine.append(following("of a", "b"))
+        }
+        #expect(late?.code == .domainAdvanced)
+        #expect(late?.domainSequence == 2)
+        _ = try await engine.append(Sample.append([], expected: 2, requestID: "of nothing"))
+        let code = await code { _ = try await engine.append(following("of nothing", "b")) }
+        // Not every engine remembers an append without records.
+        #expect(code == .domainAdvanced || code == .predecessorUnknown)
+        #expect(engine.state.position(of: .control).sequence == 2)
+    }
+
+    @Test(
+        "of appends that follow each other and are under way together, all are written or none behind one",
+        arguments: EngineKind.allCases)
+    func chain(_ kind: EngineKind) async throws {
+        let fixture = try EngineFixture(kind)
+        let engine = try await fixture.primary()
+        for round in 0..<20 {
+            let expected = engine.state.streams[.control]?.domains["directory"]?.lastSequence ?? 0
+            let isRefused = round % 3 == 2
+            async let one = code {
+                _ = try await engine.append(
+                    Sample.append(
+                        [Sample.record("\(round)/a")],
+                        expected: expected + (isRefused ? 1 : 0), requestID: "of \(round)/a"))
+            }
+            async let two = code {
+                _ = try await engine.append(following("of \(round)/a", "\(round)/b"))
+            }
+            let codes = await (one, two)
+            #expect(codes.0 == (isRefused ? .domainAdvanced : nil))
+            if isRefused { #expect(codes.1 == .predecessorUnknown) }
+            let written = (codes.0 == nil ? 1 : 0) + (codes.1 == nil ? 1 : 0)
+            #expect(
+                engine.state.position(of: .control).sequence == expected + UInt64(written))
+        }
+    }
+
     @Test(
         "a caller that does not know the newest entry is refused and told",
         arguments: EngineKind.allCases)

@@ -60,13 +60,58 @@ final class Clients {
             if !record.tombstone { record.value = value() }
             records.append(record)
         }
-        append(
-            AppendCommand(
-                stream: .control, domain: "directory",
-                expectedDomainSequence: domain?.lastSequence ?? 0, records: records,
-                events: [event()], requestID: "request-\(written)-\(world.random.next())",
-                writtenAtMicroseconds: region.clock),
-            at: region, key: keys[0])
+        let command = AppendCommand(
+            stream: .control, domain: "directory",
+            expectedDomainSequence: domain?.lastSequence ?? 0, records: records,
+            events: [event()], requestID: requestID(), writtenAtMicroseconds: region.clock)
+        if world.random.chance(30) {
+            sendBoth(command, following(command, at: region), at: region)
+        } else {
+            append(command, at: region, key: keys[0])
+        }
+    }
+
+    private func requestID() -> String { "request-\(written)-\(world.random.next())" }
+
+    /// An append that is decided and sent while another one is on its way.
+    private func following(_ first: AppendCommand, at region: Region) -> AppendCommand {
+        var record = LogRecord()
+        record.key = "user/behind \(world.random.next())"
+        record.version = 1
+        record.value = value()
+        var command = AppendCommand(
+            stream: .control, domain: first.domain, expectedDomainSequence: .max,
+            records: [record], events: [event()], requestID: requestID(),
+            writtenAtMicroseconds: region.clock)
+        command.afterRequestID = first.requestID
+        return command
+    }
+
+    /// Both on their way together: they come one behind the other, the other way round, or the second alone.
+    private func sendBoth(_ first: AppendCommand, _ second: AppendCommand, at region: Region) {
+        if world.random.chance(15) { append(second, at: region, key: second.records[0].key) }
+        if !world.random.chance(10) { append(first, at: region, key: first.records[0].key) }
+        world.after(world.random.number(0...60_000)) { [self] in
+            guard region.isUp else { return }
+            append(second, at: region, key: second.records[0].key)
+        }
+    }
+
+    /// What an append says that it follows has to lie directly before it.
+    private func checkOrder(
+        _ command: AppendCommand, _ outcome: AppendOutcome, at region: Region, head: UInt64
+    ) {
+        guard let before = command.afterRequestID, outcome.firstSequence > head,
+            let log = region.log, let stream = log.state.streams[command.stream],
+            let domain = stream.domains[command.domain]
+        else { return }
+        let newest = (1..<outcome.firstSequence).reversed().lazy
+            .compactMap { log.store.row(EntryID.make(stream: stream.id, sequence: $0)) }
+            .first { $0.domain == domain.id }
+        guard newest?.request?.hasPrefix(before) != true else { return }
+        world.history.violation(
+            "order: \(region.name) wrote \(outcome.firstSequence) behind "
+                + "\(newest?.entry.sequence ?? 0), which is not what it was to follow")
     }
 
     private func event() -> TrailDraft {
@@ -103,15 +148,21 @@ final class Clients {
             AppendCommand(
                 stream: stream, domain: "session",
                 expectedDomainSequence: domain?.lastSequence ?? 0, records: [record],
-                requestID: "request-\(written)-\(world.random.next())",
+                requestID: requestID(),
                 writtenAtMicroseconds: region.clock),
             at: region, key: key)
     }
 
     private func append(_ command: AppendCommand, at region: Region, key: String) {
         let outcome: AppendOutcome
+        let head = region.log?.state.position(of: command.stream).sequence ?? 0
+        var sent = command
+        if world.settings.bug == .followsAnything, command.afterRequestID != nil {
+            (sent.afterRequestID, sent.expectedDomainSequence) = (nil, nil)
+        }
         do {
-            outcome = try region.transact { try $0.append(command) }
+            outcome = try region.transact { try $0.append(sent) }
+            checkOrder(command, outcome, at: region, head: head)
         } catch is LogError {
             return
         } catch {

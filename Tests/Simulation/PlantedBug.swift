@@ -6,6 +6,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case secondWriter = "second-writer"
     /// A replica leaves out an entry now and then and goes on.
     case skippedEntry = "skipped-entry"
+    /// An append that names the one it follows is written wherever the domain stands.
+    case followsAnything = "follows-anything"
     /// A service answers at once, whatever position was asked for.
     case readBehindToken = "read-behind-token"
     /// A copy of a session that comes late takes back its revocation.

@@ -26,6 +26,7 @@ struct SimulationTests {
         .answerBeforeSync: "acknowledged",
         .secondWriter: "one writer",
         .skippedEntry: "convergence",
+        .followsAnything: "order",
         .readBehindToken: "token",
         .revivedSession: "revocation",
         .snapshotFromItsEnd: "token",

@@ -25,9 +25,8 @@ struct LogHandler: CoordinatorLogHandler {
                 records: request.records, events: coordinator.trail.drafts(request.events),
                 requestID: request.requestID, writtenAtMicroseconds: coordinator.now())
             if !request.logID.isEmpty { command.readingID = request.logID }
-            let outcome = try await coordinator.mending { [command] in
-                try await coordinator.engine.append(command)
-            }
+            if !request.afterRequestID.isEmpty { command.afterRequestID = request.afterRequestID }
+            let outcome = try await append(command)
             return .with {
                 $0.position = outcome.position
                 $0.firstSequence = outcome.firstSequence
@@ -35,6 +34,24 @@ struct LogHandler: CoordinatorLogHandler {
             }
         }
     }
+
+    /// An append may overtake the one that it follows: it waits a moment for it.
+    private func append(_ command: AppendCommand) async throws -> AppendOutcome {
+        let end = ContinuousClock.now + Self.predecessorWait
+        while true {
+            do {
+                return try await coordinator.mending {
+                    try await coordinator.engine.append(command)
+                }
+            } catch let error as LogError where error.code == .predecessorUnknown {
+                guard .now < end else { throw error }
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+
+    /// Requests of one connection are under way together; this is what may lie between them.
+    private static var predecessorWait: Duration { .milliseconds(50) }
 
     func tail(
         _ request: CoordinatorTailRequest, context: ServerContext,

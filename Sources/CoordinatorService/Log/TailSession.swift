@@ -10,6 +10,9 @@ struct TailSession {
     private let request: CoordinatorTailRequest
     private let responses: ResponseWriter<CoordinatorTailResponse>
     private let domains: Set<String>
+    private let entriesMax: Int
+    private static let entriesLimit = 2_000
+
     private var positions: [StreamName: UInt64] = [:]
     /// Names the log and its incarnation here: positions of another one mean nothing.
     private var logID = ""
@@ -22,6 +25,8 @@ struct TailSession {
         self.request = request
         self.responses = responses
         self.domains = Set(request.domains)
+        let wish = request.entriesMax == 0 ? Self.entriesLimit : Int(request.entriesMax)
+        self.entriesMax = min(wish, Self.entriesLimit)
     }
 
     /// Runs until cancelled, until the log is left, or until all has been sent if it does not
@@ -120,7 +125,8 @@ struct TailSession {
         for name in names {
             while true {
                 let query = ReadQuery(
-                    stream: name, after: positions[name] ?? 0, domains: domains)
+                    stream: name, after: positions[name] ?? 0, domains: domains,
+                    entriesMax: entriesMax)
                 guard let isAtHead = try await sendBatch(query) else { return false }
                 if isAtHead { break }
             }

@@ -18,7 +18,7 @@ extension RPCError {
         case .notPrimary, .regionNotEnabled, .wrongWriter, .epochStale, .epochUnknown, .gap,
             .forked, .logMismatch, .storageReadOnly:
             .failedPrecondition
-        case .domainAdvanced: .aborted
+        case .domainAdvanced, .predecessorUnknown: .aborted
         case .invalidRecord: .invalidArgument
         case .checksumMismatch: .dataLoss
         case .positionExpired: .outOfRange

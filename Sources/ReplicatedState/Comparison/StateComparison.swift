@@ -12,6 +12,8 @@ struct StateComparison<State: DomainState>: Sendable {
 
     /// Records looked up under one lock.
     private static var lookUpsPerLock: Int { 64 }
+    /// Little, so that nobody waits long for the coordinator meanwhile.
+    private static var entriesPerMessage: UInt32 { 200 }
     /// Rest after a message, in multiples of the time that it took: a comparison that is long is a
     /// background's work of minutes and not a burst that calls notice.
     private static func restFactor(after time: Duration) -> Int { time < .seconds(1) ? 2 : 50 }
@@ -132,6 +134,7 @@ struct StateComparison<State: DomainState>: Sendable {
         var request = CoordinatorTailRequest()
         request.domains = replica.settings.domains.map(\.name)
         request.logID = moment.logID
+        request.entriesMax = Self.entriesPerMessage
         request.after = course.through.map { stream, sequence in
             .with {
                 $0.stream = stream

@@ -1,20 +1,37 @@
 import Contracts
 import RPC
 
+/// What has to be the newest in a domain for an append to be right.
+enum Predecessor: Equatable, Sendable {
+    /// Its last entry; 0 where there is none.
+    case sequence(UInt64)
+    /// The last record of an append that is on its way, or was when this one was made.
+    case append(requestID: String)
+
+    func demand(of request: inout CoordinatorAppendRequest) {
+        switch self {
+        case .sequence(let sequence): request.expectedDomainSequence = sequence
+        case .append(let requestID):
+            request.expectedDomainSequence = .max
+            request.afterRequestID = requestID
+        }
+    }
+}
+
 /// A batch as it goes to the coordinator, and what is to be done when it is durable.
 struct BatchAppend<State: DomainState>: Sendable {
     let batch: WriteBatch<State>
     let generation: UInt64
-    let expected: UInt64
+    let predecessor: Predecessor
     let domain: DomainBinding
     var newDataKey: HeldDataKey?
     /// Changes of data keys, before those of the batch.
     var leading: [RecordChange] = []
     var request = CoordinatorAppendRequest()
 
-    /// The domain's last sequence once it is durable.
-    func lastSequence(_ answer: CoordinatorAppendResponse) -> UInt64 {
-        request.records.isEmpty ? expected : answer.position.sequence
+    /// What the next one has to follow.
+    var successor: Predecessor {
+        request.records.isEmpty ? predecessor : .append(requestID: request.requestID)
     }
 
     /// Sends, and repeats with the same request ID when the answer was lost.
@@ -42,6 +59,22 @@ struct BatchAppend<State: DomainState>: Sendable {
             replica.ring.take(leading + batch.changes)
             core.apply(changes[...])
         }
+        finish(answer, in: replica)
+    }
+
+    /// The same where the batch before is in the log and not applied here: the tail brings both.
+    func settleByTail(
+        _ answer: CoordinatorAppendResponse, in replica: DomainReplica<State>
+    ) async {
+        do {
+            try await replica.wait(for: answer.position, until: .after(.seconds(5)))
+            finish(answer, in: replica)
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func finish(_ answer: CoordinatorAppendResponse, in replica: DomainReplica<State>) {
         var position = answer.position
         if request.records.isEmpty {
             let stream = domain.scope.stream(of: replica.settings.region)

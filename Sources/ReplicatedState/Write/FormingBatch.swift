@@ -5,17 +5,16 @@ import SwiftProtobuf
 
 /// Requests that will go into one append: each is decided and sealed as it comes.
 ///
-/// A batch may form while the one before it is on its way: what that one claims is then out of reach,
-/// as if both were one batch, and its decisions rest on the state that the one before will leave.
+/// A batch may form while others are on their way: what those claim is then out of reach, as if all were
+/// one batch, and its decisions rest on the state that the others will leave.
 struct FormingBatch<State: DomainState>: Sendable {
     private let replica: DomainReplica<State>
     private let domain: DomainBinding
     private let snapshot: InstanceSnapshot
     /// The generation of the replica in which its requests are decided.
     let generation: UInt64
-    /// The domain's last sequence when it began to form. One that forms behind another is appended
-    /// after that one's last instead.
-    let expected: UInt64
+    /// Where the domain stands, or will stand, before it.
+    let predecessor: Predecessor
     /// The log as the replica reads it.
     private let logID: String
     private let dataKey: HeldDataKey
@@ -36,10 +35,12 @@ struct FormingBatch<State: DomainState>: Sendable {
         self.replica = replica
         self.domain = writer.domain
         self.snapshot = snapshot
-        (generation, expected, logID) = try replica.withCore { core in
+        let sequence: UInt64
+        (generation, sequence, logID) = try replica.withCore { core in
             if let error = core.status.error { throw error }
             return (core.generation, core.progress[stream]?.domainSequence ?? 0, core.logID)
         }
+        predecessor = .sequence(sequence)
         if let held = replica.ring.active(stream: stream, domain: domain.name),
             !held.isOver(snapshot)
         {
@@ -51,12 +52,15 @@ struct FormingBatch<State: DomainState>: Sendable {
         batch = WriteBatch()
     }
 
-    /// A batch behind one that is on its way; nil when it has to wait for how that one ends.
-    init?(_ writer: DomainWriter<State>, behind other: FormingBatch) {
+    /// A batch behind those that are on their way; nil when it has to wait for how they end.
+    init?(_ writer: DomainWriter<State>, behind flights: [Flight<State>]) {
         let replica = writer.replica
         let generation = replica.withCore { $0.status.isOpen ? $0.generation : nil }
-        guard !other.bringsDataKey, generation == other.generation,
-            replica.instance.current == other.snapshot,
+        guard let last = flights.last, !flights.contains(where: \.batch.bringsDataKey) else {
+            return nil
+        }
+        let other = last.batch
+        guard generation == other.generation, replica.instance.current == other.snapshot,
             let held = replica.ring.active(stream: writer.stream, domain: writer.domain.name),
             !held.isOver(other.snapshot)
         else { return nil }
@@ -64,11 +68,11 @@ struct FormingBatch<State: DomainState>: Sendable {
         domain = writer.domain
         snapshot = other.snapshot
         self.generation = other.generation
-        expected = other.expected
+        predecessor = last.append.successor
         logID = other.logID
         dataKey = held
         bringsDataKey = false
-        batch = WriteBatch(behind: other.batch)
+        batch = WriteBatch(behind: flights.map(\.batch.batch))
     }
 
     private static func newDataKey(
@@ -119,10 +123,10 @@ struct FormingBatch<State: DomainState>: Sendable {
         return record
     }
 
-    /// What goes to the coordinator if the domain stands at `expected`.
-    func append(expected: UInt64) throws -> BatchAppend<State> {
+    /// What goes to the coordinator.
+    func append() throws -> BatchAppend<State> {
         var append = BatchAppend(
-            batch: batch, generation: generation, expected: expected, domain: domain,
+            batch: batch, generation: generation, predecessor: predecessor, domain: domain,
             newDataKey: nil)
         var records = batch.records
         if bringsDataKey, batch.isSealed {
@@ -132,7 +136,7 @@ struct FormingBatch<State: DomainState>: Sendable {
         }
         append.request.scope = domain.scope.wire
         append.request.domain = domain.name
-        append.request.expectedDomainSequence = expected
+        predecessor.demand(of: &append.request)
         append.request.logID = logID
         append.request.requestID = UUID().uuidString.lowercased()
         append.request.events = batch.events

@@ -49,16 +49,12 @@ struct WriteBatch<State: DomainState>: Sendable {
     private var bytes = 0
     private var exclusive: Set<String> = []
     private var shared: Set<String> = []
-    /// Claims of the batch before, which is not applied yet.
-    private var exclusiveBefore: Set<String> = []
-    private var sharedBefore: Set<String> = []
+    /// Claims of the batches before, which are not applied yet.
+    private var claimsBefore: [(exclusive: Set<String>, shared: Set<String>)] = []
 
-    init() {}
-
-    /// A batch whose requests are decided while `other` is on its way.
-    init(behind other: WriteBatch) {
-        exclusiveBefore = other.exclusive
-        sharedBefore = other.shared
+    /// A batch whose requests are decided while `others` are on their way.
+    init(behind others: [WriteBatch] = []) {
+        claimsBefore = others.map { ($0.exclusive, $0.shared) }
     }
 
     /// Whether a change in it is sealed under the data key.
@@ -81,15 +77,10 @@ struct WriteBatch<State: DomainState>: Sendable {
             return false
         }
         let own = planned.changes.map(\.key) + planned.exclusive
-        guard
-            !own.contains(where: {
-                exclusive.contains($0) || shared.contains($0) || exclusiveBefore.contains($0)
-                    || sharedBefore.contains($0)
-            }),
-            !planned.shared.contains(where: {
-                exclusive.contains($0) || exclusiveBefore.contains($0)
-            })
-        else { return false }
+        let isInTheWay =
+            own.contains { isExclusive($0) || isShared($0) }
+            || planned.shared.contains { isExclusive($0) }
+        guard !isInTheWay else { return false }
         records.append(contentsOf: try planned.changes.map(sealed))
         exclusive.formUnion(own)
         shared.formUnion(planned.shared)
@@ -98,6 +89,14 @@ struct WriteBatch<State: DomainState>: Sendable {
         changes.append(contentsOf: planned.changes)
         events.append(contentsOf: planned.events)
         return true
+    }
+
+    private func isExclusive(_ claim: String) -> Bool {
+        exclusive.contains(claim) || claimsBefore.contains { $0.exclusive.contains(claim) }
+    }
+
+    private func isShared(_ claim: String) -> Bool {
+        shared.contains(claim) || claimsBefore.contains { $0.shared.contains(claim) }
     }
 
     private static func checkedSize(_ planned: PlannedWrite) throws -> Int {

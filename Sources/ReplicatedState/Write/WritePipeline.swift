@@ -3,12 +3,17 @@ import Foundation
 import RPC
 import Synchronization
 
-/// Writes batch after batch: while one is on its way to the disk, the next one forms behind it.
+/// Writes batch after batch: while some are on their way to the disk, the next one forms behind them.
 ///
-/// At most one append is under way. The next is compared with where that one left the domain, so it is
-/// refused whenever somebody else wrote in between, and is then decided again.
+/// Each append says what it follows: where the domain stood, or an append that is on its way. So it is
+/// refused whenever somebody else wrote in between, or the one before was refused, and is then decided
+/// again. What has been written is applied here in its order.
 struct WritePipeline<State: DomainState>: Sendable {
     static var attemptsMax: Int { 16 }
+    /// Two keep disk and processors busy; more would only make batches smaller.
+    static var flightsMax: Int { 2 }
+    /// So many requests are worth an append of their own while another one is on its way.
+    static var launchMin: Int { 12 }
 
     let writer: DomainWriter<State>
 
@@ -18,9 +23,30 @@ struct WritePipeline<State: DomainState>: Sendable {
     private struct Course {
         /// Turned away by one batch; before all others in the next.
         var waiting: [PendingWrite<State>] = []
-        var flight: Flight<State>?
+        /// Each follows the one before.
+        var flights: [Flight<State>] = []
+        /// What is to follow them.
+        var next: FormingBatch<State>?
         /// How often in a row others were quicker.
         var refusals = 0
+
+        var isOldestOver: Bool { flights.first?.isOver ?? false }
+
+        /// Whether what comes next is sent before what is on its way has ended.
+        var shouldLaunch: Bool {
+            guard let next, let last = flights.last, flights.count < WritePipeline.flightsMax else {
+                return false
+            }
+            let count = next.batch.items.count
+            return next.batch.isFull
+                || count >= min(WritePipeline.launchMin, last.append.batch.items.count)
+        }
+
+        /// What is to follow has to be decided again.
+        mutating func dissolve() {
+            waiting = (next?.batch.items ?? []) + waiting
+            next = nil
+        }
     }
 
     /// Returns only by throwing `CancellationError`.
@@ -28,13 +54,13 @@ struct WritePipeline<State: DomainState>: Sendable {
         var course = Course()
         defer { for item in course.waiting { item.finish(.failure(RPCError.shuttingDown)) } }
         while true {
-            if let flight = course.flight {
-                let next = await formBehind(flight, &course)
-                await land(flight, next, &course)
-            } else {
+            if course.flights.isEmpty {
                 if course.waiting.isEmpty { try await writer.waitForItems() }
                 try Task.checkCancellation()
                 await begin(&course)
+            } else {
+                await formBehind(&course)
+                if course.isOldestOver { await land(&course) } else { launchNext(&course) }
             }
         }
     }
@@ -45,7 +71,7 @@ struct WritePipeline<State: DomainState>: Sendable {
             try await admit()
             var batch = try await FormingBatch(writer)
             course.waiting = batch.take(course.waiting)
-            course.flight = try launch(batch, expected: batch.expected)
+            try launch(batch, &course)
         } catch {
             for item in course.waiting { item.finish(.failure(error)) }
             course.waiting = []
@@ -72,72 +98,88 @@ struct WritePipeline<State: DomainState>: Sendable {
         max(0, WriteBatch<State>.recordsGoal - course.waiting.count)
     }
 
-    /// Nil when there is nothing to append.
-    private func launch(
-        _ batch: FormingBatch<State>, expected: UInt64
-    ) throws -> Flight<State>? {
-        guard !batch.batch.items.isEmpty else { return nil }
+    /// Sends a batch on its way, if there is anything in it. What it throws is its requests' answer.
+    private func launch(_ batch: FormingBatch<State>, _ course: inout Course) throws {
+        guard !batch.batch.items.isEmpty else { return }
         do {
-            let append = try batch.append(expected: expected)
-            return Flight(batch, append, through: replica.clients.log, signal: writer.arrived)
+            let append = try batch.append()
+            course.flights.append(
+                Flight(batch, append, through: replica.clients.log, signal: writer.arrived))
         } catch {
             for item in batch.batch.items { item.finish(.failure(error)) }
             throw error
         }
     }
 
-    /// Takes in what comes until the append under way has ended.
-    private func formBehind(
-        _ flight: Flight<State>, _ course: inout Course
-    ) async -> FormingBatch<State>? {
-        var next: FormingBatch<State>?
-        if !course.waiting.isEmpty {
-            next = FormingBatch(writer, behind: flight.batch)
-            if let rest = next?.take(course.waiting) { course.waiting = rest }
-        }
-        while true {
+    private func launchNext(_ course: inout Course) {
+        guard let next = course.next else { return }
+        course.next = nil
+        try? launch(next, &course)
+    }
+
+    /// Takes in what comes until the oldest append has ended, or what has formed is to be sent.
+    private func formBehind(_ course: inout Course) async {
+        if !course.waiting.isEmpty { take([], &course) }
+        while !course.isOldestOver, !course.shouldLaunch {
+            let oldest = course.flights[0]
             let mayTake =
-                room(course) > 0 && !(next?.batch.isFull ?? false) && !flight.batch.bringsDataKey
+                room(course) > 0 && !(course.next?.batch.isFull ?? false)
+                && !course.flights.contains(where: \.batch.bringsDataKey)
             do {
                 _ = try await writer.arrived.wait(until: .never) { [writer] in
-                    flight.isOver || mayTake && writer.itemCount > 0
+                    oldest.isOver || mayTake && writer.itemCount > 0
                 }
             } catch {
-                await flight.cancel()
+                for flight in course.flights { await flight.cancel() }
             }
-            let isOver = flight.isOver
-            if mayTake {
-                let items = writer.takeItems(room(course))
-                if next == nil, !items.isEmpty {
-                    next = FormingBatch(writer, behind: flight.batch)
-                }
-                course.waiting += next?.take(items) ?? items
-            }
-            if isOver { return next }
+            if mayTake { take(writer.takeItems(room(course)), &course) }
         }
     }
 
+    /// Decides those that wait, and these after them, behind what is on its way.
+    private func take(_ items: [PendingWrite<State>], _ course: inout Course) {
+        let all = course.waiting + items
+        guard !all.isEmpty else { return }
+        if course.next == nil { course.next = FormingBatch(writer, behind: course.flights) }
+        course.waiting = course.next?.take(all) ?? all
+    }
+
     /// Sends the next batch on its way first, and then answers those of the one that has ended.
-    private func land(
-        _ flight: Flight<State>, _ next: FormingBatch<State>?, _ course: inout Course
-    ) async {
-        course.flight = nil
+    private func land(_ course: inout Course) async {
+        let flight = course.flights[0]
         switch flight.result {
         case .success(let answer):
             course.refusals = 0
-            let isValid = replica.withCore { $0.generation } == next?.generation
-            if let next, isValid {
-                course.flight = try? launch(next, expected: flight.append.lastSequence(answer))
-            }
+            let isValid = replica.withCore { $0.generation } == course.next?.generation
+            if isValid { launchNext(&course) } else { course.dissolve() }
+            course.flights.removeFirst()
             flight.append.settle(answer, in: replica)
-            if let next, !isValid { course.waiting = next.batch.items + course.waiting }
-        case .failure(let error as RPCError) where error.reason == "DOMAIN_ADVANCED":
-            course.waiting = (next?.batch.items ?? []) + course.waiting
+        case .failure(let error as RPCError) where error.isOvertaken:
+            // None of those behind it can be written.
+            course.dissolve()
+            let others = course.flights.dropFirst()
+            course.flights = []
+            for other in others { await other.cancel() }
+            course.waiting = others.flatMap(\.append.batch.items) + course.waiting
             await decideAgain(flight, error, &course)
         case .failure(let error):
             course.refusals = 0
-            course.waiting = (next?.batch.items ?? []) + course.waiting
+            course.dissolve()
+            let others = course.flights.dropFirst()
+            course.flights = []
             flight.append.fail(error)
+            for other in others.reversed() { await landAlone(other, &course) }
+        }
+    }
+
+    /// An append behind one of which nobody knows how it has ended. If this one is in the log, so is the
+    /// other.
+    private func landAlone(_ flight: Flight<State>, _ course: inout Course) async {
+        switch await flight.end() {
+        case .success(let answer): await flight.append.settleByTail(answer, in: replica)
+        case .failure(let error as RPCError) where error.isOvertaken:
+            course.waiting = flight.append.batch.items + course.waiting
+        case .failure(let error): flight.append.fail(error)
         }
     }
 
@@ -180,48 +222,10 @@ struct WritePipeline<State: DomainState>: Sendable {
     }
 }
 
-/// An append on its way.
-private final class Flight<State: DomainState>: Sendable {
-    /// What it was made from; batches that form behind it keep clear of its claims.
-    let batch: FormingBatch<State>
-    let append: BatchAppend<State>
-    private let outcome: Outcome
-    private let task: Task<Void, Never>
-
-    private final class Outcome: Sendable {
-        let result = Mutex<Result<CoordinatorAppendResponse, any Error>?>(nil)
-    }
-
-    /// Starts it; `signal` is notified at its end.
-    init(
-        _ batch: FormingBatch<State>, _ append: BatchAppend<State>,
-        through client: CoordinatorLogClient, signal: Signal
-    ) {
-        self.batch = batch
-        self.append = append
-        let outcome = Outcome()
-        self.outcome = outcome
-        task = Task {
-            do {
-                let answer = try await append.send(through: client)
-                outcome.result.withLock { $0 = .success(answer) }
-            } catch {
-                outcome.result.withLock { $0 = .failure(error) }
-            }
-            signal.notify()
-        }
-    }
-
-    var isOver: Bool { outcome.result.withLock { $0 != nil } }
-
-    /// How it ended; asked for once it is over.
-    var result: Result<CoordinatorAppendResponse, any Error> {
-        outcome.result.withLock { $0 } ?? .failure(RPCError.shuttingDown)
-    }
-
-    /// Ends it and waits until it has ended.
-    func cancel() async {
-        task.cancel()
-        await task.value
+extension RPCError {
+    /// Whether something else is the newest in the domain than what an append was to follow. Nothing of it
+    /// has been written.
+    fileprivate var isOvertaken: Bool {
+        ["DOMAIN_ADVANCED", "PREDECESSOR_UNKNOWN"].contains(reason)
     }
 }

@@ -10,6 +10,8 @@ package struct LogError: Error, Sendable {
         case regionNotEnabled = "REGION_NOT_ENABLED"
         /// The caller's view of the domain is behind; `domainSequence` says by how much.
         case domainAdvanced = "DOMAIN_ADVANCED"
+        /// The append that this one follows is not in the log: it has been overtaken, or refused.
+        case predecessorUnknown = "PREDECESSOR_UNKNOWN"
         /// A record breaks a limit or a rule of the log.
         case invalidRecord = "INVALID_RECORD"
         /// An entry comes from a Region that does not write its stream.
@@ -40,7 +42,7 @@ package struct LogError: Error, Sendable {
     package let code: Code
     /// Safe for an operator's log: no value, no argument.
     package let message: String
-    /// With `domainAdvanced`: the last sequence of the domain.
+    /// With `domainAdvanced` and `predecessorUnknown`: the last sequence of the domain.
     package let domainSequence: UInt64?
     /// With `notPrimary`: who is.
     package let primaryRegion: String?

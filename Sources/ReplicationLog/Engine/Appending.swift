@@ -15,7 +15,7 @@ extension LogTransaction {
         let epoch = try admission.gate.admitAppend(to: command.stream)
         let held = state.streams[command.stream]
         let last = held?.domains[command.domain]?.lastSequence ?? 0
-        if let expected = command.expectedDomainSequence, expected != last {
+        if let expected = try expectedSequence(command, last: last), expected != last {
             throw LogError(
                 .domainAdvanced,
                 "The domain \(command.domain) stands at \(last), not at \(expected).",
@@ -29,6 +29,25 @@ extension LogTransaction {
         try record(command.events)
         if !command.requestID.isEmpty { requests[command.requestID] = outcome }
         return outcome
+    }
+
+    /// Where the domain has to stand.
+    ///
+    /// Throws: `predecessorUnknown` when that is where an append has left it which is not there (yet).
+    private func expectedSequence(
+        _ command: AppendCommand, last: UInt64
+    ) throws(LogError) -> UInt64? {
+        guard let requestID = command.afterRequestID else { return command.expectedDomainSequence }
+        guard let before = outcome(of: requestID) else {
+            throw LogError(
+                .predecessorUnknown,
+                "The append that this one follows in \(command.domain) is not in the log.",
+                domainSequence: last)
+        }
+        // One without records says nothing about the domain.
+        let isOfStream = before.position.stream == command.stream.text
+        let hasRecords = before.firstSequence <= before.position.sequence
+        return isOfStream && hasRecords ? before.position.sequence : .max
     }
 
     /// What each record replaces. Refuses a version that does not go up.

@@ -7,6 +7,8 @@ package struct AppendCommand: Sendable {
     /// Sequence of the domain's last entry in the stream as the caller knows it; nil appends
     /// whatever it is, for records whose content depends on nothing (canaries).
     package var expectedDomainSequence: UInt64?
+    /// Instead: the request ID of an append whose last record has to be the domain's last entry.
+    package var afterRequestID: String?
     package var records: [LogRecord]
     package var events: [TrailDraft]
     /// Empty: no protection against repeats.

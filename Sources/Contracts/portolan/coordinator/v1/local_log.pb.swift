@@ -88,6 +88,12 @@ public nonisolated struct CoordinatorAppendRequest: Sendable {
   /// sequence. Empty: not compared.
   public var logID: String = String()
 
+  /// Instead of expected_domain_sequence, for an append that is sent while the one before it is on its
+  /// way: the domain's last entry must be the last record of that append, which is named by its request
+  /// ID. One that overtakes it waits a moment for it. expected_domain_sequence is then 2^64-1, where no
+  /// domain stands, so that a coordinator that does not know this field refuses.
+  public var afterRequestID: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -137,6 +143,10 @@ public nonisolated struct CoordinatorTailRequest: Sendable {
 
   /// False: end once all that was there at the start has been sent.
   public var follow: Bool = false
+
+  /// Most entries in a message, but for a commit that is larger. 0: as many as the coordinator likes
+  /// (2,000). Small messages are for readers in the background, whom others should not wait for.
+  public var entriesMax: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -309,7 +319,7 @@ nonisolated extension CoordinatorScope: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AppendRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}domain\0\u{3}expected_domain_sequence\0\u{1}records\0\u{1}events\0\u{3}request_id\0\u{3}log_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}domain\0\u{3}expected_domain_sequence\0\u{1}records\0\u{1}events\0\u{3}request_id\0\u{3}log_id\0\u{3}after_request_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -324,6 +334,7 @@ nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProt
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.logID) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.afterRequestID) }()
       default: break
       }
     }
@@ -351,6 +362,9 @@ nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProt
     if !self.logID.isEmpty {
       try visitor.visitSingularStringField(value: self.logID, fieldNumber: 7)
     }
+    if !self.afterRequestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.afterRequestID, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -362,6 +376,7 @@ nonisolated extension CoordinatorAppendRequest: SwiftProtobuf.Message, SwiftProt
     if lhs.events != rhs.events {return false}
     if lhs.requestID != rhs.requestID {return false}
     if lhs.logID != rhs.logID {return false}
+    if lhs.afterRequestID != rhs.afterRequestID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -413,7 +428,7 @@ nonisolated extension CoordinatorAppendResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension CoordinatorTailRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TailRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}domains\0\u{1}after\0\u{3}log_id\0\u{1}follow\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}domains\0\u{1}after\0\u{3}log_id\0\u{1}follow\0\u{3}entries_max\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -425,6 +440,7 @@ nonisolated extension CoordinatorTailRequest: SwiftProtobuf.Message, SwiftProtob
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.after) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.logID) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.follow) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.entriesMax) }()
       default: break
       }
     }
@@ -443,6 +459,9 @@ nonisolated extension CoordinatorTailRequest: SwiftProtobuf.Message, SwiftProtob
     if self.follow != false {
       try visitor.visitSingularBoolField(value: self.follow, fieldNumber: 4)
     }
+    if self.entriesMax != 0 {
+      try visitor.visitSingularUInt32Field(value: self.entriesMax, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -451,6 +470,7 @@ nonisolated extension CoordinatorTailRequest: SwiftProtobuf.Message, SwiftProtob
     if lhs.after != rhs.after {return false}
     if lhs.logID != rhs.logID {return false}
     if lhs.follow != rhs.follow {return false}
+    if lhs.entriesMax != rhs.entriesMax {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
