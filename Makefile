@@ -1,9 +1,11 @@
 # Portolan. `make demo` shows it, `make test` is everything that CI runs.
 
-.PHONY: help setup build demo test check format generate python bench interop chaos screenshots clean
+.PHONY: help setup build release layout demo test check format generate python bench interop chaos screenshots clean
 
 help:
 	@echo "make demo         build, start Regions on loopback and tell the whole story (ONESHOT=1: verdict and exit)"
+	@echo "make release      the executable that is deployed, into .build/release"
+	@echo "make layout       finds out which functions services call, for the linker"
 	@echo "make test         install, build, check, unit and integration tests, the story once"
 	@echo "make check        formatting, generated code, architecture rules"
 	@echo "make screenshots  pictures of the pages in headless Chromium (needs a Region that is up)"
@@ -17,6 +19,13 @@ setup:
 
 build: setup
 	swift build --product portolan
+
+release: setup
+	@Scripts/release
+
+layout: release
+	@.venv/bin/python -m Scripts.layout
+	@Scripts/release
 
 demo: build
 	@.venv/bin/python -m Scripts.demo
@@ -38,8 +47,8 @@ generate: setup
 	Scripts/generate
 
 bench: setup
-	swift build -c release --product portolan
-	swift build -c release --product portolan-bench
+	@Scripts/release portolan
+	@Scripts/release portolan-bench
 	@Scripts/bench/setup
 	@.venv/bin/python -m Scripts.bench
 

@@ -165,8 +165,8 @@ let package = Package(
                 "Contracts", "CPostgreSQL", collections, grdb, logging, protobuf, swiftCrypto,
             ],
             swiftSettings: strict),
-        .systemLibrary(
-            name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        // libpq is loaded when a log on PostgreSQL is opened; its headers come with libpq-dev.
+        .target(name: "CPostgreSQL", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "AccessPolicy", swiftSettings: strict),
         .target(name: "SAML", dependencies: ["XMLSignature", logging], swiftSettings: strict),
         .target(name: "SCIM", swiftSettings: strict),

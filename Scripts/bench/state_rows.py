@@ -19,7 +19,10 @@ def empty(system: System, results: Results) -> None:
         sizes = {f"{service} in {region}": system.resident_mb(service, region)
                  for region, service in system.cluster.processes}
         name = max(sizes, key=lambda each: sizes[each])
-        results.put("memory.idle-service", sizes[name], f"the largest of ten: {name}")
+        own = {each: system.resident_mb(service, region, "RssAnon")
+               for each, (region, service) in zip(sizes, system.cluster.processes, strict=True)}
+        results.put("memory.idle-service", sizes[name],
+                    f"the largest of ten: {name}, {own[name]:.1f} MB of them its own")
 
     def start() -> None:
         times = []

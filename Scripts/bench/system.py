@@ -66,10 +66,11 @@ class System:
     def process(self, service: str, region: str | None = None) -> subprocess.Popen:
         return self.cluster.processes[region or self.world.primary, service]
 
-    def resident_mb(self, service: str, region: str | None = None) -> float:
+    def resident_mb(self, service: str, region: str | None = None,
+                    kind: str = "VmRSS") -> float:
         pid = self.process(service, region).pid
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) / 1024
         raise RuntimeError(f"{service} is gone")
 

@@ -80,29 +80,11 @@ package struct PortalModule: ServiceModule {
             instance: features.services.instance, logger: features.services.logger)
     }
 
-    /// What is open in an emergency, in every Region, and what nobody has reviewed yet.
+    /// Comparisons with the log, what limits have refused, and emergency access.
     package var figures: [ServiceFigure] {
         get async {
-            guard let grants = try? features.grants.list(),
-                let users = try? features.breakGlass.list()
-            else { return [] }
-            let states: [(String, PortalBreakGlassGrantState)] = [
-                ("open", .open), ("unreviewed", .unreviewed),
-            ]
-            return [
-                ServiceFigure(
-                    name: "portolan_break_glass_grants", type: "gauge",
-                    help: "Emergency grants that are open, or ended and not reviewed.",
-                    samples: states.map { name, state in
-                        .init(
-                            labels: [("state", name)],
-                            value: Double(grants.count { $0.state == state }))
-                    }),
-                ServiceFigure(
-                    name: "portolan_break_glass_users", type: "gauge",
-                    help: "People who can get in without the identity provider.",
-                    samples: [.init(labels: [], value: Double(users.count { $0.enabled }))]),
-            ]
+            (sessions.figures + scimTokens.figures + breakGlass.figures).merged
+                + [features.services.limits.figure] + features.emergencyFigures
         }
     }
 

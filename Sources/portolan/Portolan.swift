@@ -47,7 +47,7 @@ struct Portolan: AsyncParsableCommand {
     /// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration.
     static func main() async {
         do {
-            var command = try parseAsRoot()
+            var command = try parsed()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -56,6 +56,18 @@ struct Portolan: AsyncParsableCommand {
         } catch {
             Foundation.exit(report(error))
         }
+    }
+
+    /// Services hold what they touch at their start: `serve` is read without making the tree of all
+    /// other commands. What is wrong with it is for the root to explain.
+    private static func parsed() throws -> any ParsableCommand {
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "serve",
+            let serve = try? ServeCommand.parse(Array(arguments.dropFirst()))
+        {
+            return serve
+        }
+        return try parseAsRoot()
     }
 
     /// Says what went wrong and gives the exit code.

@@ -114,6 +114,104 @@ struct TrailCheckpointTests {
         await world.end()
     }
 
+    /// A Region whose trail was cut off ten events before its end, and has grown past it since.
+    private func grownPastItsEnd() async throws -> (world: World, end: UInt64) {
+        let world = try await worldOfTwo()
+        for number in 0..<20 { try await record("Event\(number)", in: world) }
+        let end = try await head(world)
+        try await eventually("the checkpoint is taken down") {
+            guard let newest = try await witnessed(world).first else { return false }
+            return try checkpoint(newest).sequence >= end
+        }
+        try await cutOff(world, after: end - 10)
+        try await record("Later", in: world)
+        try await eventually("the other Region objects") {
+            try await problem(world).contains("it had")
+        }
+        for number in 0..<40 { try await record("More\(number)", in: world) }
+        try await eventually("a checkpoint past the old end is taken down") {
+            guard let newest = try await witnessed(world).first else { return false }
+            return try checkpoint(newest).sequence >= end + 20
+        }
+        return (world, end)
+    }
+
+    @Test("the alarm stands when the trail has grown past its old end, and after a restart")
+    func alarmStands() async throws {
+        let (world, _) = try await grownPastItsEnd()
+        #expect(try await problem(world).contains("ends at event"))
+        #expect(try await witnessed(world).first?.problem.contains("ends at event") == true)
+        await world.stop(World.second)
+        try await world.start(World.second)
+        try await eventually("it is recalled") { try await !problem(world).isEmpty }
+        await world.end()
+    }
+
+    @Test("an alarm that was acknowledged ends, is recorded, and is raised anew by the next loss")
+    func acknowledged() async throws {
+        let (world, _) = try await grownPastItsEnd()
+        let trail = try world.trail(World.second)
+        let answer = try await trail.acknowledgeTrailProblem(
+            .with {
+                $0.region = World.primary
+                $0.note = "restored from last night's backup"
+            })
+        #expect(answer.problem.contains("ends at event"))
+        #expect(try await problem(world) == "")
+        let events = try await trail.lookUp(
+            .with {
+                $0.attributeName = "EventName"
+                $0.attributeValue = "AcknowledgeTrailProblem"
+            }
+        ).events
+        #expect(events.first?.event.requestParametersJson.contains("last night's") == true)
+        let end = try await head(world)
+        try await record("Another", in: world)
+        try await eventually("later checkpoints are believed") {
+            guard let newest = try await witnessed(world).first else { return false }
+            return try newest.problem.isEmpty && checkpoint(newest).sequence > end
+        }
+        try await cutOff(world, after: end - 5)
+        try await record("Later", in: world)
+        try await eventually("the other Region objects again") {
+            try await !problem(world).isEmpty
+        }
+        await world.end()
+    }
+
+    @Test("what is no alarm cannot be acknowledged, nor an alarm without a word")
+    func notAcknowledged() async throws {
+        let world = try await worldOfTwo()
+        let trail = try world.trail(World.second)
+        let none = await refusal {
+            _ = try await trail.acknowledgeTrailProblem(
+                .with {
+                    $0.region = World.primary
+                    $0.note = "nothing"
+                })
+        }
+        #expect(none?.reason == "NO_TRAIL_PROBLEM")
+        let silent = await refusal {
+            _ = try await trail.acknowledgeTrailProblem(.with { $0.region = World.primary })
+        }
+        #expect(silent?.reason == "INVALID_NOTE")
+        await world.end()
+    }
+
+    @Test("a coordinator that cannot read the roots does not start without believing anybody")
+    func rootsMissing() throws {
+        func settings(_ directory: String) throws -> CoordinatorSettings {
+            try CoordinatorSettings(
+                RegionConfiguration(
+                    region: World.primary, trustDomain: "portolan.test", accountID: "111122223333",
+                    organizationID: "", dataDirectory: "/nowhere", pkiDirectory: directory,
+                    listen: [:]))
+        }
+        #expect(throws: PKIError.self) { _ = try settings("/nowhere") }
+        let pki = try Self.pki.get()
+        #expect(try settings(pki.layout.directory).checkpointVerifier != nil)
+    }
+
     @Test("a checkpoint that another service of the Region signed is not believed")
     func unsigned() async throws {
         let world = try await worldOfTwo(signs: .portal)

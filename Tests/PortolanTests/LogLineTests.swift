@@ -14,6 +14,6 @@ struct LogLineTests {
         #expect(line.hasSuffix("\n"))
         #expect(line.dropLast().allSatisfy { !$0.isNewline })
         #expect(line.contains("info keys: first\\nsecond count=3 name="))
-        #expect(line.hasPrefix("1970-01-01T00:00:00.000"))
+        #expect(line.hasPrefix("1970-01-01T00:00:00.000Z info"))
     }
 }

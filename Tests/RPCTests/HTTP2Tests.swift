@@ -263,6 +263,21 @@ struct HTTP2Tests {
         }
     }
 
+    @Test("a connection without calls is drained at once, though its peer does not listen")
+    func drainOfDeaf() async throws {
+        try await with { channel, server in
+            _ = try await channel.unary(
+                TestMethods.fast, request: ByteBuffer(), options: .standard)
+            // A stream that the client leaves open is reset a second after its answer.
+            try await Task.sleep(for: .milliseconds(1_100))
+            try await channel.connection.setOption(.autoRead, value: false).get()
+            let took = await ContinuousClock().measure {
+                await server.server.shutDown(drain: .seconds(10))
+            }
+            #expect(took < .milliseconds(700))
+        }
+    }
+
     @Test("a connection without calls is closed")
     func idle() async throws {
         var limits = ServerLimits.standard

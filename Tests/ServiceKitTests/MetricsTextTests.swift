@@ -19,4 +19,20 @@ struct MetricsTextTests {
 
                 """)
     }
+
+    @Test("figures of one name become one family with the samples of all")
+    func merged() {
+        func figure(_ name: String, _ domain: String) -> ServiceFigure {
+            ServiceFigure(
+                name: name, type: "counter", help: "A test.",
+                samples: [.init(labels: [("domain", domain)], value: 1)])
+        }
+        let merged = [
+            figure("one", "a"), figure("two", "a"), figure("one", "b"), figure("two", "b"),
+        ].merged
+        #expect(merged.map(\.name) == ["one", "two"])
+        for figure in merged {
+            #expect(figure.samples.map { $0.labels[0].1 } == ["a", "b"])
+        }
+    }
 }

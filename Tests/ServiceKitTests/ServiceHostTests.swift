@@ -62,9 +62,16 @@ struct ServiceHostTests {
         let name = ServiceName.portal
         let readiness: Readiness
         let methods: MethodTable
+        /// Stands for files that the service has open.
+        let held: Held
 
-        init(_ readiness: Readiness = .ready, complete: Bool = true) {
+        final class Held: Sendable {}
+
+        init(
+            _ readiness: Readiness = .ready, complete: Bool = true, holding held: Held = Held()
+        ) {
             self.readiness = readiness
+            self.held = held
             var methods = MethodTable()
             let all =
                 PortalSessionsMethods.all + PortalOperatorCredentialsMethods.all
@@ -73,7 +80,8 @@ struct ServiceHostTests {
             for method in complete ? all : Array(all.dropLast()) {
                 methods.register(
                     method,
-                    .unary { _, _ in
+                    .unary { [held] _, _ in
+                        _ = held
                         throw RPCError(.unimplemented, reason: "TEST", message: "A test's method.")
                     })
             }
@@ -167,6 +175,25 @@ struct ServiceHostTests {
             try await tasks.waitForAll()
         }
         await channels.close()
+    }
+
+    @Test(
+        "what a service holds is let go of when its host has ended, so that it can be opened anew")
+    func letGo() async throws {
+        let installation = try Installation()
+        defer { installation.remove() }
+        weak var held: Module.Held?
+        try await {
+            let fresh = Module.Held()
+            held = fresh
+            let host = try installation.host(Module(holding: fresh), port: 0)
+            let running = Task { try await host.run() }
+            try await Task.sleep(for: .milliseconds(200))
+            running.cancel()
+            _ = await running.result
+        }()
+        for _ in 0..<100 where held != nil { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(held == nil)
     }
 
     /// Repeats until it succeeds, for at most ten seconds.

@@ -31,7 +31,9 @@ package struct CoordinatorSettings: Sendable {
     package var checkpointSigner: StatementSigner?
     package var checkpointVerifier: StatementVerifier?
 
-    package init(_ configuration: RegionConfiguration) {
+    /// Throws: `PKIError` when the root certificates cannot be read: without them no checkpoint of
+    /// another Region's trail could be believed.
+    package init(_ configuration: RegionConfiguration) throws {
         region = configuration.region
         accountID = configuration.accountID
         organizationID = configuration.organizationID
@@ -44,7 +46,7 @@ package struct CoordinatorSettings: Sendable {
         history = configuration.history
         storage = configuration.logStorage
         checkpointSigner = StatementSigner(.coordinator, configuration: configuration)
-        checkpointVerifier = try? StatementVerifier(
+        checkpointVerifier = try StatementVerifier(
             roots: PKILayout(directory: configuration.pkiDirectory).root,
             trustDomain: configuration.trustDomain)
         timings.checkpoint = configuration.trailCheckpoint

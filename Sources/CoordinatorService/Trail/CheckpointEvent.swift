@@ -31,6 +31,9 @@ struct CheckpointEvent {
     /// Whether later checkpoints have to follow it.
     var isBelieved: Bool { objection == nil || objection == .beganAnew }
 
+    /// Whether it speaks against all that come after it, until an operator has acknowledged it.
+    var needsAcknowledgement: Bool { objection == .wentBack || objection == .beganAnew }
+
     var draft: TrailEvent {
         var event = TrailEvent(
             name: Self.name, source: AdministrativeCall.source,
@@ -40,8 +43,8 @@ struct CheckpointEvent {
             }, readOnly: false, type: "AwsServiceEvent",
             serviceDetails: [
                 "region": region, "sequence": "\(checkpoint.sequence)",
-                "hash": hexadecimal(checkpoint.hash),
-                "signedAt": CloudTrailTime.text(checkpoint.signedAtUs),
+                "hash": checkpoint.hash.hexadecimal,
+                "signedAt": UTCTime.text(checkpoint.signedAtUs),
                 "signedCheckpoint": (try? signed.serializedData())?.base64EncodedString() ?? "",
             ])
         if let objection {
@@ -73,8 +76,4 @@ extension CheckpointEvent {
             explanation: recorded.event.errorMessage, sequence: recorded.sequence,
             timeMicroseconds: recorded.eventTimeUs)
     }
-}
-
-private func hexadecimal(_ bytes: Data) -> String {
-    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
 }

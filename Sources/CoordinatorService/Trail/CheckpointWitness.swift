@@ -7,7 +7,8 @@ import SwiftProtobuf
 import Synchronization
 
 /// Takes down in this Region's trail where the other Regions' trails stood, when they say so; and
-/// objects when one of them goes back.
+/// objects when one of them goes back. That is carried on by every later checkpoint of the Region
+/// until an operator acknowledges it: a trail that has grown past its old end is not whole again.
 struct CheckpointWitness {
     /// Pages of events that are read to find what was taken down last, and events of a page.
     private static let pagesMax = 20
@@ -23,8 +24,13 @@ struct CheckpointWitness {
         while true {
             do {
                 let leads = coordinator.engine.leads
-                // Another coordinator of the Region may have taken some down.
-                if !leads || !led { coordinator.witnessed.replace(try await recalled()) }
+                // Another coordinator of the Region may have taken some down, or been told that
+                // an alarm is acknowledged.
+                if !leads || !led {
+                    coordinator.witnessed.replace(try await recalled(pages: Self.pagesMax))
+                } else if coordinator.witnessed.hasStanding {
+                    coordinator.witnessed.takeAcknowledged(try await recalled(pages: 1))
+                }
                 led = leads
                 if leads { try await takeDown(verifier) }
             } catch let error as CancellationError {
@@ -40,11 +46,11 @@ struct CheckpointWitness {
     }
 
     /// What this Region's trail holds of each other Region.
-    private func recalled() async throws -> WitnessBook.State {
+    private func recalled(pages: Int) async throws -> WitnessBook.State {
         var state = WitnessBook.State()
         var query = TrailQuery(attribute: .eventName(CheckpointEvent.name), limit: Self.pageSize)
         let others = Set(coordinator.instance.regions.keys).subtracting([coordinator.region])
-        for _ in 0..<Self.pagesMax where !state.covers(others) {
+        for _ in 0..<pages where !state.covers(others) {
             let page = try await coordinator.engine.lookUp(query)
             for event in page.compactMap(CheckpointEvent.init) { state.addOlder(event) }
             guard page.count == Self.pageSize, let last = page.last else { break }
@@ -65,7 +71,7 @@ struct CheckpointWitness {
                 (try? TrailSignedCheckpoint(serializedBytes: stored.value)) ?? .init()
             let known = coordinator.witnessed.state.regions[region]
             guard signed != known?.newest.signed else { continue }
-            let event = await judged(signed, of: region, after: known?.believed, verifier)
+            var event = await judged(signed, of: region, after: known?.believed, verifier)
             if let objection = event.objection {
                 coordinator.logger.error(
                     "the trail of another Region is not what it was",
@@ -73,6 +79,9 @@ struct CheckpointWitness {
                         "region": "\(region)", "reason": "\(objection.rawValue)",
                         "explanation": "\(event.explanation)",
                     ])
+            } else if let standing = known?.standing {
+                event.objection = standing.objection
+                event.explanation = standing.explanation
             }
             _ = try await coordinator.trail.record([event.draft])
             coordinator.witnessed.add(event)
@@ -108,53 +117,5 @@ struct CheckpointWitness {
                 "Event \(new.sequence) of the trail of \(region), or one before it, was altered."
         }
         return event
-    }
-}
-
-/// What has been taken down of each other Region.
-final class WitnessBook: Sendable {
-    struct Known {
-        /// Whatever it was.
-        var newest: CheckpointEvent
-        /// What later ones have to follow.
-        var believed: CheckpointEvent?
-    }
-
-    struct State {
-        var regions: [String: Known] = [:]
-
-        func covers(_ names: Set<String>) -> Bool {
-            names.allSatisfy { regions[$0]?.believed != nil }
-        }
-
-        /// Adds one that was recorded before those that are there.
-        mutating func addOlder(_ event: CheckpointEvent) {
-            var known = regions[event.region] ?? Known(newest: event)
-            if known.believed == nil, event.isBelieved { known.believed = event }
-            regions[event.region] = known
-        }
-    }
-
-    private let held = Mutex(State())
-
-    var state: State { held.withLock { $0 } }
-
-    func replace(_ state: State) { held.withLock { $0 = state } }
-
-    func add(_ event: CheckpointEvent) {
-        held.withLock { state in
-            let believed = event.isBelieved ? event : state.regions[event.region]?.believed
-            state.regions[event.region] = Known(newest: event, believed: believed)
-        }
-    }
-
-    /// Why the newest one was not simply believed; empty when it was.
-    func problem(of region: String) -> String {
-        state.regions[region]?.newest.explanation ?? ""
-    }
-
-    /// When the newest checkpoint was signed that was believed, in microseconds since 1970; 0: never.
-    func witnessed(_ region: String) -> Int64 {
-        state.regions[region]?.believed?.checkpoint.signedAtUs ?? 0
     }
 }

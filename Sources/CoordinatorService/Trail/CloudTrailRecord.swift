@@ -1,4 +1,5 @@
 import Contracts
+import ServiceKit
 
 /// Writes an event as one line of CloudTrail JSON, members in CloudTrail's order.
 struct CloudTrailRecord {
@@ -12,7 +13,7 @@ struct CloudTrailRecord {
         var object = JSONObject(capacity: 1_024)
         object.add("eventVersion", "1.11")
         object.add("userIdentity") { add(event.actor, to: &$0) }
-        object.add("eventTime", CloudTrailTime.text(timeMicroseconds))
+        object.add("eventTime", UTCTime.text(timeMicroseconds))
         object.add("eventSource", event.eventSource)
         object.add("eventName", event.eventName)
         object.add("awsRegion", region)
@@ -77,7 +78,7 @@ struct CloudTrailRecord {
         }
         if actor.sessionCreatedAtUs > 0 {
             context.add("attributes") {
-                $0.add("creationDate", CloudTrailTime.text(actor.sessionCreatedAtUs))
+                $0.add("creationDate", UTCTime.text(actor.sessionCreatedAtUs))
             }
         }
     }

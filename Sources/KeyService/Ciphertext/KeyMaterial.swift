@@ -2,6 +2,7 @@ import Contracts
 import Cryptography
 import Foundation
 import RPC
+import ServiceKit
 
 /// Making and naming of key material.
 enum KeyMaterial {
@@ -28,7 +29,7 @@ enum KeyMaterial {
         guard let digest = try? SHA256.hash(Array("portolan material name/1".utf8) + id) else {
             return ""
         }
-        return KeyID.hexadecimal(digest[...])
+        return digest.hexadecimal
     }
 
     /// Material as it is stored.

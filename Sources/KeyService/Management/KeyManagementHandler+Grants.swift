@@ -2,6 +2,7 @@ import AccessPolicy
 import Contracts
 import Cryptography
 import RPC
+import ServiceKit
 
 extension KeyManagementHandler {
     static let grantsPerKeyMax = 1000
@@ -193,7 +194,7 @@ extension KeyManagementHandler {
             throw RPCError.limitExceeded("A key has at most \(Self.grantsPerKeyMax) grants.")
         }
         do {
-            return made(KeyID.hexadecimal(try Random.bytes(32)[...]), administration.now())
+            return made(try Random.bytes(32).hexadecimal, administration.now())
         } catch {
             throw RPCError.keysInternal(error)
         }

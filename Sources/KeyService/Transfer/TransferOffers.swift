@@ -1,5 +1,6 @@
 import Cryptography
 import RPC
+import ServiceKit
 import Synchronization
 
 /// One-time keys that were offered to senders. Each is handed out once and valid for a minute.
@@ -26,7 +27,7 @@ final class TransferOffers: Sendable {
         keyID: String, sourceRegion: String, isUpdate: Bool
     ) throws -> (transferID: String, offer: Offer) {
         do {
-            let transferID = KeyID.hexadecimal(try Random.bytes(16)[...])
+            let transferID = try Random.bytes(16).hexadecimal
             let now = now()
             let offer = Offer(
                 keyID: keyID, sourceRegion: sourceRegion, isUpdate: isUpdate,

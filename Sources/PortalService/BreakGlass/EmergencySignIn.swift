@@ -18,15 +18,15 @@ struct EmergencySignIn: Sendable {
     let now: @Sendable () -> Date
     let challenges = KeyChallenges<Wish>()
     /// All attempts of one network.
-    private let attempts = RequestBudget(perSecond: 0.5, burst: 20)
+    private let attempts: RequestBudget
     /// Attempts in one name that failed. Who has the key gets in all the same.
-    private let failures = RequestBudget(perSecond: 0.1, burst: 5)
-    private let refusals = RequestBudget.ofRefusals
+    private let failures: RequestBudget
+    private let refusals: RequestBudget
 
     init(
         instance: InstanceWatch, breakGlass: any RecordLog<BreakGlassState>, grants: GrantDesk,
         ceremony: KeyCeremony, trail: any TrailRecorder, portalURL: String,
-        now: @escaping @Sendable () -> Date
+        limits: LimitCounts, now: @escaping @Sendable () -> Date
     ) {
         self.instance = instance
         self.breakGlass = breakGlass
@@ -34,6 +34,9 @@ struct EmergencySignIn: Sendable {
         self.ceremony = ceremony
         self.trail = trail
         self.portalURL = portalURL
+        attempts = RequestBudget(perSecond: 0.5, burst: 20, .emergencyAttempts, limits)
+        failures = RequestBudget(perSecond: 0.1, burst: 5, .emergencyFailures, limits)
+        refusals = .ofRefusals(limits)
         self.now = now
     }
 

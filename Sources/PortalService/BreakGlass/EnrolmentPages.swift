@@ -16,18 +16,21 @@ struct EnrolmentPages: Sendable {
     let now: @Sendable () -> Date
     /// Each challenge belongs to a code.
     private let challenges = KeyChallenges<String>()
-    private let attempts = RequestBudget(perSecond: 0.5, burst: 20)
-    private let refusals = RequestBudget.ofRefusals
+    private let attempts: RequestBudget
+    private let refusals: RequestBudget
 
     init(
         desk: BreakGlassDesk, ceremony: KeyCeremony, instance: InstanceWatch,
-        trail: any TrailRecorder, pages: Pages, now: @escaping @Sendable () -> Date
+        trail: any TrailRecorder, pages: Pages, limits: LimitCounts,
+        now: @escaping @Sendable () -> Date
     ) {
         self.desk = desk
         self.ceremony = ceremony
         self.instance = instance
         self.trail = trail
         self.pages = pages
+        attempts = RequestBudget(perSecond: 0.5, burst: 20, .enrolmentAttempts, limits)
+        refusals = .ofRefusals(limits)
         self.now = now
     }
 

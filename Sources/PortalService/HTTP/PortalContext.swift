@@ -7,8 +7,9 @@ import RPC
 /// What a route knows of its request besides the request itself.
 struct PortalContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// Address of the peer, without port; "unknown" when there is no socket (tests).
-    let sourceAddress: String
+    /// Address of the peer, without port, or of whom trusted proxies pass on; "unknown" when there is
+    /// no socket (tests).
+    var sourceAddress: String
     /// Shown on error pages and in logs, carried into the trail.
     let requestID: String
 

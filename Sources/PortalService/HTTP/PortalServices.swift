@@ -22,6 +22,7 @@ struct PortalServices: Sendable {
     let assertionGate: any AssertionGate
     let now: @Sendable () -> Date
     let logger: Logger
+    let limits = LimitCounts()
 }
 
 /// The portal's features, wired.
@@ -65,14 +66,16 @@ struct PortalFeatures: Sendable {
             instance: services.instance, gate: services.assertionGate, pending: PendingSignIns(),
             desk: sessionDesk, breakGlass: breakGlass, directory: services.directory,
             trail: services.trail, pages: pages,
-            portalURL: portalURL, now: services.now)
+            portalURL: portalURL, now: services.now, refusals: .ofRefusals(services.limits))
         let ceremony = KeyCeremony(configuration: services.configuration, guardian: guardian)
         emergency = EmergencySignIn(
             instance: services.instance, breakGlass: services.breakGlass, grants: grants,
-            ceremony: ceremony, trail: services.trail, portalURL: portalURL, now: services.now)
+            ceremony: ceremony, trail: services.trail, portalURL: portalURL,
+            limits: services.limits,
+            now: services.now)
         enrolment = EnrolmentPages(
             desk: breakGlass, ceremony: ceremony, instance: services.instance,
-            trail: services.trail, pages: pages, now: services.now)
+            trail: services.trail, pages: pages, limits: services.limits, now: services.now)
         issuer = CredentialIssuer(
             sessions: services.sessions, tokens: tokens, access: access,
             trail: services.trail, region: services.configuration.region, now: services.now)
@@ -81,6 +84,10 @@ struct PortalFeatures: Sendable {
     /// All routes with what stands before them.
     func router() -> Router<PortalContext> {
         let router = Router(context: PortalContext.self, options: .autoGenerateHeadEndpoints)
+        let settings = services.configuration.portal
+        if !settings.trustedProxies.isEmpty {
+            router.add(middleware: ForwardedAddress(settings: settings))
+        }
         router.add(middleware: SecurityHeaders())
         router.add(middleware: ErrorPages(pages: pages, breakGlass: breakGlass))
         addPublic(to: router)
@@ -102,14 +109,17 @@ struct PortalFeatures: Sendable {
             tokens: OAuthTokens(
                 authenticator: authenticator, tokens: tokens, trail: services.trail,
                 now: services.now),
-            portalURL: services.configuration.portalURL, now: services.now
+            portalURL: services.configuration.portalURL,
+            takesDevices: services.configuration.portal.deviceAuthorization,
+            limits: services.limits, now: services.now
         ).add(to: router)
         aws.add(to: router)
         SCIMRoutes(
             instance: services.instance, tokens: scimDesk, trail: services.trail,
             users: SCIMUsers(directory: services.directory),
             groups: SCIMGroups(directory: services.directory),
-            portalURL: services.configuration.portalURL, now: services.now
+            portalURL: services.configuration.portalURL, now: services.now,
+            refusals: .ofRefusals(services.limits)
         ).add(to: router)
     }
 
@@ -124,12 +134,14 @@ struct PortalFeatures: Sendable {
         ).add(to: router)
         AuthorizePages(
             gate: personGate, clients: oauthClients, codes: codes, instance: services.instance,
-            pages: pages, trail: services.trail, now: services.now
+            pages: pages, trail: services.trail, limits: services.limits, now: services.now
         ).add(to: router)
-        DevicePages(
-            gate: personGate, devices: devices, pages: pages, trail: services.trail,
-            now: services.now
-        ).add(to: router)
+        if services.configuration.portal.deviceAuthorization {
+            DevicePages(
+                gate: personGate, devices: devices, pages: pages, trail: services.trail,
+                limits: services.limits, now: services.now
+            ).add(to: router)
+        }
     }
 
     private func addConsole(to router: Router<PortalContext>) {
@@ -170,7 +182,7 @@ struct PortalFeatures: Sendable {
         return AWSFront(
             json: JSONFront(
                 admission: admission, trail: services.trail,
-                recordsUse: services.configuration.recordsKeyUse,
+                recordsUse: services.configuration.recordsKeyUse, limits: services.limits,
                 services: [
                     KMSAPI(keys: keys).service,
                     IdentityStoreAPI(

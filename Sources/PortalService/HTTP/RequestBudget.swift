@@ -9,21 +9,31 @@ final class RequestBudget: Sendable {
     private static let keysMax = 10_000
     private let perSecond: Double
     private let burst: Double
+    private let limit: LimitCounts.Limit
+    private let counts: LimitCounts
     private let held = Mutex<[String: (tokens: Double, at: Date)]>([:])
 
-    /// - Parameter burst: of who has not asked for a while; as many as in a second by default.
-    init(perSecond: Double, burst: Double? = nil) {
+    /// - Parameters:
+    ///   - burst: of who has not asked for a while; as many as in a second by default.
+    ///   - counts: what is over the limit is counted here.
+    init(
+        perSecond: Double, burst: Double? = nil, _ limit: LimitCounts.Limit, _ counts: LimitCounts
+    ) {
         self.perSecond = perSecond
         self.burst = burst ?? perSecond
+        self.limit = limit
+        self.counts = counts
     }
 
     /// How many refusals of strangers are written to the trail. Anybody on the Internet can cause them;
-    /// without a limit they could fill the disk. Those over the limit are counted in the log instead.
-    static var ofRefusals: RequestBudget { RequestBudget(perSecond: 10, burst: 100) }
+    /// without a limit they could fill the disk. Those over the limit are counted instead.
+    static func ofRefusals(_ counts: LimitCounts) -> RequestBudget {
+        RequestBudget(perSecond: 10, burst: 100, .recordedRefusals, counts)
+    }
 
     /// Without a key the budget is everybody's.
     func take(_ key: String = "", now: Date) -> Bool {
-        held.withLock { held in
+        let isGranted = held.withLock { held in
             let known = held[key] ?? (burst, now)
             let elapsed = max(0, now.timeIntervalSince(known.at))
             var tokens = min(burst, known.tokens + elapsed * perSecond)
@@ -33,6 +43,8 @@ final class RequestBudget: Sendable {
             held[key] = (tokens, now)
             return isGranted
         }
+        if !isGranted { counts.add(limit) }
+        return isGranted
     }
 
     /// Who has not asked for so long has a whole budget again. A crowd that leaves none of those is

@@ -16,18 +16,19 @@ struct AuthorizePages: Sendable {
     let trail: any TrailRecorder
     let now: @Sendable () -> Date
     /// Decisions in one session.
-    private let attempts = RequestBudget(perSecond: 5)
+    private let attempts: RequestBudget
 
     init(
         gate: PersonGate, clients: OAuthClients, codes: AuthorizationCodes,
         instance: InstanceWatch, pages: Pages, trail: any TrailRecorder,
-        now: @escaping @Sendable () -> Date
+        limits: LimitCounts, now: @escaping @Sendable () -> Date
     ) {
         self.gate = gate
         self.clients = clients
         self.codes = codes
         self.instance = instance
         self.pages = pages
+        attempts = RequestBudget(perSecond: 5, .authorizeAttempts, limits)
         self.trail = trail
         self.now = now
     }

@@ -11,15 +11,16 @@ struct DevicePages: Sendable {
     let trail: any TrailRecorder
     let now: @Sendable () -> Date
     /// Codes that one session may try: guessing is hopeless.
-    private let attempts = RequestBudget(perSecond: 5)
+    private let attempts: RequestBudget
 
     init(
         gate: PersonGate, devices: DeviceRequests, pages: Pages, trail: any TrailRecorder,
-        now: @escaping @Sendable () -> Date
+        limits: LimitCounts, now: @escaping @Sendable () -> Date
     ) {
         self.gate = gate
         self.devices = devices
         self.pages = pages
+        attempts = RequestBudget(perSecond: 5, .deviceCodes, limits)
         self.trail = trail
         self.now = now
     }

@@ -18,17 +18,19 @@ struct OAuthAPI: Sendable {
     let tokens: OAuthTokens
     /// https URL of this portal.
     let portalURL: String
+    /// Whether devices without a browser may be signed in here.
+    let takesDevices: Bool
     let now: @Sendable () -> Date
     // As AWS': registrations and device sign-ins by address, tokens by client.
-    private let registrations = RequestBudget(perSecond: 20)
+    private let registrations: RequestBudget
     /// Of everybody: each costs a signature.
-    private let allRegistrations = RequestBudget(perSecond: 200)
-    private let exchanges = RequestBudget(perSecond: 80)
+    private let allRegistrations: RequestBudget
+    private let exchanges: RequestBudget
 
     init(
         instance: InstanceWatch, clients: OAuthClients, codes: AuthorizationCodes,
         devices: DeviceRequests, tokens: OAuthTokens, portalURL: String,
-        now: @escaping @Sendable () -> Date
+        takesDevices: Bool, limits: LimitCounts, now: @escaping @Sendable () -> Date
     ) {
         self.instance = instance
         self.clients = clients
@@ -36,6 +38,10 @@ struct OAuthAPI: Sendable {
         self.devices = devices
         self.tokens = tokens
         self.portalURL = portalURL
+        self.takesDevices = takesDevices
+        registrations = RequestBudget(perSecond: 20, .registrations, limits)
+        allRegistrations = RequestBudget(perSecond: 200, .registrations, limits)
+        exchanges = RequestBudget(perSecond: 80, .tokens, limits)
         self.now = now
     }
 
@@ -134,7 +140,7 @@ struct OAuthAPI: Sendable {
         try checkStart(start, call.snapshot)
         let client = try await clients.client(
             id: question.clientId, secret: question.clientSecret, instance: call.snapshot)
-        try Self.check(client, may: OAuthClients.deviceGrant)
+        try check(client, may: OAuthClients.deviceGrant)
         let pending = try devices.begin(client, from: call.context.sourceAddress, now: now())
         let page = portalURL + "/device"
         return [
@@ -195,19 +201,19 @@ struct OAuthAPI: Sendable {
     ) async throws -> Taken {
         switch type {
         case OAuthClients.codeGrant:
-            try Self.check(client, may: type)
+            try check(client, may: type)
             let issued = try issued(question, client)
             let code = question.code ?? ""
             return Taken(grant: issued.grant) { codes.giveBack(code, issued) }
         case OAuthClients.deviceGrant:
-            try Self.check(client, may: type)
+            try check(client, may: type)
             let code = question.deviceCode ?? ""
             let grant = try devices.poll(deviceCode: code, client: client, now: now())
             return Taken(grant: grant) {
                 devices.giveBack(grant, deviceCode: code, client: client, now: now())
             }
         case OAuthClients.refreshGrant:
-            try Self.check(client, may: type)
+            try check(client, may: type)
             return Taken(
                 grant: try await tokens.grant(
                     refresh: question.refreshToken ?? "", of: client, instance: call.snapshot))
@@ -216,7 +222,11 @@ struct OAuthAPI: Sendable {
         }
     }
 
-    private static func check(_ client: OAuthClients.Client, may grant: String) throws {
+    private func check(_ client: OAuthClients.Client, may grant: String) throws {
+        guard grant != OAuthClients.deviceGrant || takesDevices else {
+            throw OAuthRefusal(
+                .unauthorizedClient, "Sign-in of devices is switched off in this Region.")
+        }
         guard client.claims.grants.contains(grant) else {
             throw OAuthRefusal(.unauthorizedClient, "The client has not registered \(grant).")
         }

@@ -16,7 +16,7 @@ struct SCIMRoutes: Sendable {
     let groups: SCIMGroups
     let portalURL: String
     let now: @Sendable () -> Date
-    let refusals = RequestBudget.ofRefusals
+    let refusals: RequestBudget
 
     private typealias Route = @Sendable (SCIMCall) async throws -> Response
 

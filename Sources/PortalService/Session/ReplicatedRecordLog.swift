@@ -53,6 +53,9 @@ final class ReplicatedRecordLog<State: RecordState>: RecordLog {
 
     var status: ReplicaStatus { replica.status }
 
+    /// How often what is served was compared with the log, and how often it differed.
+    var figures: [ServiceFigure] { replica.figures }
+
     func read<Value: Sendable>(_ body: @Sendable (State) throws -> Value) throws -> Value {
         try replica.read { try body($0.value) }
     }

@@ -131,8 +131,5 @@ func hexHash(_ text: String) -> String { hexHash(bytes: Array(text.utf8)) }
 
 /// SHA-256 as lower-case hexadecimal.
 func hexHash(bytes: [UInt8]) -> String {
-    SHA256.hash(data: bytes).map { byte in
-        let digits = String(byte, radix: 16)
-        return digits.count == 1 ? "0" + digits : digits
-    }.joined()
+    SHA256.hash(data: bytes).hexadecimal
 }

@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import ServiceKit
 import Synchronization
 
 /// Sign-ins that are under way, bounded in number and age. Each belongs to the browser that began
@@ -83,10 +84,7 @@ final class PendingSignIns: Sendable {
     }
 
     static func randomHex(_ bytes: Int) throws -> String {
-        try Random.bytes(bytes).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        try Random.bytes(bytes).hexadecimal
     }
 
     private static func expire(_ state: inout State, now: Date) {

@@ -20,7 +20,7 @@ struct SignInFlow: Sendable {
     /// https URL of this portal, without a trailing slash.
     let portalURL: String
     let now: @Sendable () -> Date
-    let refusals = RequestBudget.ofRefusals
+    let refusals: RequestBudget
 
     var acsURL: String { portalURL + "/saml/acs" }
 

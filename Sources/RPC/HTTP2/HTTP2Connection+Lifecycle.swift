@@ -19,11 +19,12 @@ extension HTTP2Connection {
 
     /// Tells the peer to open no further calls, and closes when the last is answered.
     ///
-    /// Calls that cross the go-away on the way are served: the answer to a ping behind it says that
-    /// there are no more of them.
+    /// Calls that cross the go-away on the way are served while there are others: the answer to a ping
+    /// behind it, or a second, says that there are no more of them.
     func drain() {
         guard phase == .open, let context else { return }
         phase = .draining
+        if calls.isEmpty { return finishDraining() }
         write(.rootStream, .goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil))
         write(.rootStream, .ping(Self.drainPing, ack: false))
         flush()
@@ -36,9 +37,14 @@ extension HTTP2Connection {
         finishDraining()
     }
 
+    /// Closes when no call is left. The codec takes none that come then; the number of the last one says
+    /// that nobody has looked at those, so that their callers make them elsewhere (RFC 9113, 6.8).
     func finishDraining() {
         // A call that is answered may wait for the peer to take the answer.
-        guard phase == .draining, drainIsHeard, calls.values.allSatisfy(\.isClosed) else { return }
+        guard phase == .draining, calls.values.allSatisfy(\.isClosed) else { return }
+        phase = .failed
+        write(
+            .rootStream, .goAway(lastStreamID: newestStream, errorCode: .noError, opaqueData: nil))
         flush()
         closeSoon()
     }

@@ -28,6 +28,8 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
     var deadlines = DeadlineTimer()
     /// The peer has read that it must open no further streams.
     var drainIsHeard = false
+    /// The newest stream whose call was looked at.
+    private(set) var newestStream = HTTP2StreamID.rootStream
     /// Requests held for all calls, and answers not known to be sent.
     var heldBytes = 0
     var unsentBytes = 0
@@ -166,6 +168,7 @@ final class HTTP2Connection: ChannelInboundHandler, ReplyReceiver {
         guard phase == .open || phase == .draining, !drainIsHeard else {
             return write(id, .rstStream(.refusedStream))
         }
+        newestStream = max(newestStream, id)
         let now = NIODeadline.now()
         // Counts cancelled calls whose handler still runs; the codec counts open streams only.
         guard calls.count < core.limits.streamsPerConnectionMax else {

@@ -20,10 +20,11 @@ final class PostgreSQLConnection: @unchecked Sendable {
     /// Connects and prepares the session. Without `answerMax` a statement may take as long as the server
     /// lets it.
     ///
-    /// Throws: `connectionLost`; `server` with the code that refused.
+    /// Throws: `connectionLost`; `refused` when libpq is not there or the server does not let it in.
     init(_ settings: PostgreSQLSettings, answerMax: Duration? = nil) throws(PostgreSQLError) {
         self.answerMax = answerMax ?? settings.statementMax + .seconds(2)
         guard let handle = Self.connect(settings.connectionParameters) else {
+            if let problem = portolan_pq_problem() { throw .refused(String(cString: problem)) }
             throw .connectionLost
         }
         self.handle = handle

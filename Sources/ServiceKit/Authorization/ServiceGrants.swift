@@ -102,6 +102,7 @@ extension ServiceRules {
                 local(.portal) + [administrator]),
             Grant([I.createInstance, I.reapplySettings, I.rotateDataKeys], [administrator]),
             Grant([TrailMethods.record], local(.directory, .permission, .keys, .portal)),
+            Grant([TrailMethods.acknowledgeTrailProblem], [administrator]),
             Grant(
                 [
                     TrailMethods.lookUp, TrailMethods.export, TrailMethods.verify,

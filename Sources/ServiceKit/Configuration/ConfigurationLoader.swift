@@ -31,7 +31,7 @@ extension RegionConfiguration {
             throw ConfigurationError(key: "region", problem: "\(region) is not a Region name")
         }
         let accountID = try required(config, "accountID")
-        guard accountID.count == 12, accountID.allSatisfy(\.isASCIIDigit) else {
+        guard accountID.utf8.count == 12, accountID.utf8.allSatisfy(\.isDigit) else {
             throw ConfigurationError(key: "accountID", problem: "needs 12 digits")
         }
         let server = try LogStorageLoader.server(
@@ -62,13 +62,17 @@ extension RegionConfiguration {
             recordsKeyUse: config.bool(forKey: "trail.recordsKeyUse", default: false),
             trailCheckpoint: try seconds(
                 config, "trail.checkpointSeconds", 1...86_400, default: 300),
+            portal: try PortalSettings(config),
             logStorage: try LogStorageLoader.read(config, server),
             postgreSQL: server)
     }
 
     /// `([a-z]+-){2,3}\d`, at most 32 characters (sso-admin's pattern).
     public static func isRegionName(_ text: String) -> Bool {
-        text.utf8.count <= 32 && text.wholeMatch(of: /([a-z]+-){2,3}[0-9]/) != nil
+        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return text.utf8.count <= 32 && (3...4).contains(parts.count)
+            && parts.dropLast().allSatisfy { !$0.isEmpty && $0.allSatisfy(\.isLowercaseLetter) }
+            && parts.last?.count == 1 && parts.last?.first?.isDigit == true
     }
 
     private static func required(_ config: ConfigReader, _ key: ConfigKey) throws -> String {
@@ -168,8 +172,4 @@ extension RegionConfiguration {
         }
         return number
     }
-}
-
-extension Character {
-    fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
 }

@@ -21,7 +21,9 @@ enum LogStorageLoader {
         _ config: ConfigReader, region: String
     ) throws -> PostgreSQLServer {
         let hosts = config.stringArray(forKey: "hosts") ?? ["localhost"]
-        guard !hosts.isEmpty, hosts.allSatisfy({ !$0.isEmpty && !$0.contains(",") }) else {
+        guard !hosts.isEmpty,
+            hosts.allSatisfy({ !$0.isEmpty && !$0.utf8.contains(UInt8(ascii: ",")) })
+        else {
             throw ConfigurationError(key: "postgresql.hosts", problem: "names no server")
         }
         let port = config.int(forKey: "port", default: 5_432)
@@ -37,8 +39,8 @@ enum LogStorageLoader {
         }
         let schema =
             config.string(forKey: "schema")
-            ?? "portolan_" + region.replacingOccurrences(of: "-", with: "_")
-        guard schema.wholeMatch(of: /[a-z_][a-z0-9_]{0,62}/) != nil else {
+            ?? "portolan_" + String(region.map { $0 == "-" ? "_" : $0 })
+        guard isSchemaName(schema) else {
             throw ConfigurationError(
                 key: "postgresql.schema", problem: "may have a-z, 0-9 and underscores only")
         }
@@ -47,6 +49,15 @@ enum LogStorageLoader {
             user: config.string(forKey: "user") ?? "portolan", password: try password(config),
             sslMode: sslMode, sslRootCertificate: config.string(forKey: "sslRootCertificate"),
             schema: schema)
+    }
+
+    /// `[a-z_][a-z0-9_]{0,62}`
+    private static func isSchemaName(_ text: String) -> Bool {
+        (1...63).contains(text.utf8.count)
+            && text.utf8.allSatisfy {
+                $0.isLowercaseLetter || $0.isDigit || $0 == UInt8(ascii: "_")
+            }
+            && text.utf8.first?.isDigit == false
     }
 
     /// The first line of the file; nil when none is named: libpq then looks where it always does.

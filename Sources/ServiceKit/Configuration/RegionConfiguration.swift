@@ -27,7 +27,7 @@ public struct ServiceAddress: Hashable, Sendable, CustomStringConvertible {
     public static func list(_ text: String) -> [ServiceAddress]? {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         let addresses = parts.compactMap { part in
-            ServiceAddress(part.trimmingCharacters(in: .whitespaces))
+            ServiceAddress(part.trimmed)
         }
         return addresses.count == parts.count ? addresses : nil
     }
@@ -99,6 +99,8 @@ public struct RegionConfiguration: Sendable {
     public let recordsKeyUse: Bool
     /// Between two signed checkpoints of the trail.
     public let trailCheckpoint: Duration
+    /// How the portal is reached, and what it offers.
+    public let portal: PortalSettings
     /// The engine of the coordinator's log.
     public let logStorage: LogStorage
     /// How the database server is reached, also while another engine is in use.
@@ -116,7 +118,8 @@ public struct RegionConfiguration: Sendable {
         comparison: Duration = .seconds(3_600),
         tombstoneHorizon: Duration = .seconds(90 * 86_400),
         history: Duration = Self.historyByDefault, recordsKeyUse: Bool = false,
-        trailCheckpoint: Duration = .seconds(300), logStorage: LogStorage = .sqlite,
+        trailCheckpoint: Duration = .seconds(300),
+        portal: PortalSettings = PortalSettings(), logStorage: LogStorage = .sqlite,
         postgreSQL: PostgreSQLServer? = nil
     ) {
         self.region = region
@@ -141,6 +144,7 @@ public struct RegionConfiguration: Sendable {
         self.history = history
         self.recordsKeyUse = recordsKeyUse
         self.trailCheckpoint = trailCheckpoint
+        self.portal = portal
         self.logStorage = logStorage
         self.postgreSQL = postgreSQL
     }

@@ -5,15 +5,20 @@ import Synchronization
 
 /// Tells operators what a server has counted. Made before the server, whose methods it is among.
 final class MonitoringService: MonitoringHandler {
-    private let server = Mutex<RPCServer?>(nil)
+    /// The server holds its methods, and with them this and whatever the service has open.
+    private struct Followed {
+        weak var server: RPCServer?
+    }
+
+    private let followed = Mutex(Followed())
     private let process = String(UInt64.random(in: .min ... .max), radix: 36)
 
-    func follow(_ server: RPCServer) { self.server.withLock { $0 = server } }
+    func follow(_ server: RPCServer) { followed.withLock { $0.server = server } }
 
     func getFigures(
         _ request: MonitoringGetFiguresRequest, context: ServerContext
     ) async throws -> MonitoringGetFiguresResponse {
-        guard let server = server.withLock({ $0 }) else {
+        guard let server = followed.withLock({ $0.server }) else {
             throw RPCError(
                 .unavailable, reason: "NO_FIGURES", message: "The server has not started.")
         }

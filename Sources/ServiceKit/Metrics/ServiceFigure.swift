@@ -25,6 +25,25 @@ public struct ServiceFigure: Sendable {
     }
 }
 
+extension [ServiceFigure] {
+    /// Each name once, with all samples that have it: the text format allows a family once.
+    package var merged: [ServiceFigure] {
+        var places: [String: Int] = [:]
+        var result: [ServiceFigure] = []
+        for figure in self {
+            if let place = places[figure.name] {
+                result[place] = ServiceFigure(
+                    name: figure.name, type: figure.type, help: figure.help,
+                    samples: result[place].samples + figure.samples)
+            } else {
+                places[figure.name] = result.count
+                result.append(figure)
+            }
+        }
+        return result
+    }
+}
+
 extension ServiceModule {
     /// None.
     public var figures: [ServiceFigure] { get async { [] } }

@@ -132,8 +132,14 @@ package struct PKI: Sendable {
 
     /// Lower-case letters, digits, dots and dashes; at most 200 characters (SPIFFE ID, 2.1).
     package static func isTrustDomain(_ text: String) -> Bool {
-        (1...200).contains(text.utf8.count)
-            && text.wholeMatch(of: /[a-z0-9]([a-z0-9.-]*[a-z0-9])?/) != nil
+        func isOuter(_ byte: UInt8) -> Bool { byte.isLowercaseLetter || byte.isDigit }
+        guard (1...200).contains(text.utf8.count), let first = text.utf8.first,
+            let last = text.utf8.last
+        else { return false }
+        return isOuter(first) && isOuter(last)
+            && text.utf8.allSatisfy {
+                isOuter($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
+            }
     }
 
     private func loadRoot() throws -> Authority {

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import ServiceKit
 
 /// Writes one line per event to standard error: time, level, label, message, facts.
 struct LineLogHandler: LogHandler {
@@ -29,9 +30,7 @@ struct LineLogHandler: LogHandler {
     static func line(
         time: Date, level: Logger.Level, label: String, message: String, facts: [String: String]
     ) -> String {
-        let stamp = time.formatted(
-            .iso8601.year().month().day().timeZone(separator: .omitted)
-                .time(includingFractionalSeconds: true))
+        let stamp = UTCTime.precise(Int64((time.timeIntervalSince1970 * 1_000_000).rounded()))
         var line = "\(stamp) \(level.rawValue) \(label): \(escaped(message))"
         for (name, value) in facts.sorted(by: { $0.key < $1.key }) {
             line += " \(name)=\(quoted(value))"

@@ -69,7 +69,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             return try await ServiceModules.make(
                 name, configuration: configuration, channels: channels, logger: logger)
-        } catch let error as StartError {
+        } catch  where error is StartError || error is PKIError {
             throw error
         } catch {
             throw StartError(

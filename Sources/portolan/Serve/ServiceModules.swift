@@ -35,7 +35,8 @@ enum ServiceModules {
                 peers: { try channels.channel(to: .keys, in: $0) }, logger: logger)
         case .coordinator:
             return try await CoordinatorModule(
-                settings: CoordinatorSettings(configuration), channels: channels, logger: logger)
+                settings: try CoordinatorSettings(configuration), channels: channels, logger: logger
+            )
         case .portal:
             return try PortalModule(
                 configuration: configuration, channels: channels, logger: logger)

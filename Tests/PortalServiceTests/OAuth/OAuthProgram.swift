@@ -36,11 +36,14 @@ struct OAuthProgram {
     }
 
     func post(
-        _ client: any TestClientProtocol, _ path: String, _ body: [String: Any]
+        _ client: any TestClientProtocol, _ path: String, _ body: [String: Any],
+        headers: HTTPFields = [:]
     ) async throws -> Answer {
         let data = try JSONSerialization.data(withJSONObject: body)
+        var fields: HTTPFields = [.contentType: "application/json"]
+        fields.append(contentsOf: headers)
         return try await client.execute(
-            uri: path, method: .post, headers: [.contentType: "application/json"],
+            uri: path, method: .post, headers: fields,
             body: ByteBuffer(bytes: data)
         ) { response in
             let object = try JSONSerialization.jsonObject(
@@ -118,11 +121,11 @@ struct OAuthProgram {
     }
 
     func begin(
-        _ client: any TestClientProtocol, _ id: [String: String]
+        _ client: any TestClientProtocol, _ id: [String: String], headers: HTTPFields = [:]
     ) async throws -> DeviceStart {
         let answer = try await post(
             client, "/device_authorization",
-            id.merging(["startUrl": TestPortal.url + "/start"]) { $1 })
+            id.merging(["startUrl": TestPortal.url + "/start"]) { $1 }, headers: headers)
         #expect(answer.body["verificationUri"] as? String == TestPortal.url + "/device")
         #expect(answer.body["expiresIn"] as? Int == 600)
         return DeviceStart(

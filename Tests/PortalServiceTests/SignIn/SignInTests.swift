@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import RPC
+import ServiceKit
 import Testing
 
 @testable import PortalService
@@ -185,12 +186,18 @@ struct SignInTests {
         #expect(pending.find(handle: begun.handle, browserSecret: "s", now: start) != nil)
     }
 
-    @Test("strangers' refusals fill the trail at a bounded rate")
+    @Test("strangers' refusals fill the trail at a bounded rate; those above it are counted")
     func refusalBudget() {
-        let budget = RequestBudget.ofRefusals
+        let limits = LimitCounts()
+        let budget = RequestBudget.ofRefusals(limits)
         let start = Date(timeIntervalSince1970: 1_790_000_000)
         #expect((0..<1_000).filter { _ in budget.take(now: start) }.count == 100)
         #expect(budget.take(now: start.addingTimeInterval(1)))
+        #expect(limits[.recordedRefusals] == 900)
+        let sample = limits.figure.samples.first {
+            $0.labels.contains { $0 == ("limit", "recorded-refusals") }
+        }
+        #expect(sample?.value == 900)
     }
 
     private func begin(

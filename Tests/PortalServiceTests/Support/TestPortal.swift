@@ -41,7 +41,8 @@ final class TestPortal: Sendable {
 
     init(
         isPrimary: Bool = true, isAdministrator: Bool = true, binding: String = "Redirect",
-        assertions: (any AssertionGate)? = nil, recordsKeyUse: Bool = false
+        assertions: (any AssertionGate)? = nil, recordsKeyUse: Bool = false,
+        settings: PortalSettings = PortalSettings()
     ) throws {
         let clock = SharedValue(Date(timeIntervalSince1970: 1_790_000_000))
         let added = SharedValue<[String]>([])
@@ -52,7 +53,8 @@ final class TestPortal: Sendable {
         let configuration = RegionConfiguration(
             region: "eu-central-1", trustDomain: "portolan.test", accountID: "111122223333",
             organizationID: "o-exampleorg", dataDirectory: "", pkiDirectory: "", listen: [:],
-            portalURL: Self.url, operatorRoles: ["ada": ["auditor"]], recordsKeyUse: recordsKeyUse)
+            portalURL: Self.url, operatorRoles: ["ada": ["auditor"]], recordsKeyUse: recordsKeyUse,
+            portal: settings)
         let coordinator = Self.coordinator(added)
         instance = InstanceWatch(channel: coordinator, logger: Logger(label: "test"))
         instance.set(Self.instance(isPrimary: isPrimary, binding: binding))

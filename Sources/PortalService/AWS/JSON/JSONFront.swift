@@ -16,15 +16,16 @@ struct JSONFront: Sendable {
     /// Whether reads and uses of keys are recorded one by one.
     let recordsUse: Bool
     private let services: [String: JSONService]
-    private let refusals = RequestBudget.ofRefusals
+    private let refusals: RequestBudget
 
     init(
         admission: RequestAdmission, trail: any TrailRecorder, recordsUse: Bool,
-        services: [JSONService]
+        limits: LimitCounts, services: [JSONService]
     ) {
         self.admission = admission
         self.trail = trail
         self.recordsUse = recordsUse
+        refusals = .ofRefusals(limits)
         self.services = Dictionary(
             uniqueKeysWithValues: services.map { ($0.targetPrefix, $0) })
     }

@@ -7,7 +7,9 @@ import RPC
 struct TrailCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trail", abstract: "Look events up, export them, verify the chain.",
-        subcommands: [List.self, Export.self, TrailVerifyCommand.self])
+        subcommands: [
+            List.self, Export.self, TrailVerifyCommand.self, TrailAcknowledgeCommand.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -34,7 +34,7 @@ struct TrailVerifyCommand: AsyncParsableCommand {
             } else if answer.intact {
                 Console.print(
                     "Intact: \(Format.count(answer.events)) events.\n"
-                        + Self.compared(found, answer) + "\nHead: \(Self.text(answer.headHash))")
+                        + Self.compared(found, answer) + "\nHead: \(answer.headHash.hexadecimal)")
             } else {
                 Console.print(
                     "BROKEN at sequence number \(answer.firstBrokenSequence): "
@@ -66,10 +66,6 @@ struct TrailVerifyCommand: AsyncParsableCommand {
             + "\(Format.time(newest))."
     }
 
-    private static func text(_ hash: Data) -> String {
-        hash.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-    }
-
     private func checkpoints(_ session: RegionSession) async throws -> Found {
         let verifier = try StatementVerifier(
             roots: session.context.roots, trustDomain: session.context.trustDomain)
@@ -96,9 +92,12 @@ struct TrailVerifyCommand: AsyncParsableCommand {
         _ verifier: StatementVerifier, _ found: inout Found
     ) async {
         let before = found.checkpoints.count
-        for witnessed in listed {
+        var told: Set<String> = []
+        // Oldest first: an alarm is carried on until somebody acknowledges it, and told once.
+        for witnessed in listed.reversed() {
             // What was objected to when it came contradicts those before it: the note is what it tells.
             guard witnessed.problem.isEmpty else {
+                guard told.insert(witnessed.problem).inserted else { continue }
                 found.problems.append(
                     "\(region), \(Format.time(witnessed.eventTimeUs)): \(witnessed.problem)")
                 continue

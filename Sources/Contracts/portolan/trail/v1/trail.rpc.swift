@@ -13,15 +13,18 @@ public enum TrailMethods {
         service: service, name: "Export", kind: .serverStreaming, isIdempotent: false)
     public static let listCheckpoints = MethodDescriptor(
         service: service, name: "ListCheckpoints", kind: .unary, isIdempotent: true)
+    public static let acknowledgeTrailProblem = MethodDescriptor(
+        service: service, name: "AcknowledgeTrailProblem", kind: .unary, isIdempotent: false)
     public static let verify = MethodDescriptor(
         service: service, name: "Verify", kind: .unary, isIdempotent: true)
-    public static let all = [record, lookUp, export, listCheckpoints, verify]
+    public static let all = [record, lookUp, export, listCheckpoints, acknowledgeTrailProblem, verify]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(record, TrailRecordRequest.self, TrailRecordResponse.self),
         TypedMethod(lookUp, TrailLookUpRequest.self, TrailLookUpResponse.self),
         TypedMethod(export, TrailExportRequest.self, TrailExportResponse.self),
         TypedMethod(listCheckpoints, TrailListCheckpointsRequest.self, TrailListCheckpointsResponse.self),
+        TypedMethod(acknowledgeTrailProblem, TrailAcknowledgeTrailProblemRequest.self, TrailAcknowledgeTrailProblemResponse.self),
         TypedMethod(verify, TrailVerifyRequest.self, TrailVerifyResponse.self),
     ]
 }
@@ -46,6 +49,13 @@ public protocol TrailHandler: Sendable {
     func listCheckpoints(
         _ request: TrailListCheckpointsRequest, context: ServerContext
     ) async throws -> TrailListCheckpointsResponse
+    /// Ends the alarm about another Region's trail that went back or began anew: its newest checkpoint
+    /// is what later ones have to follow. Recorded in the caller's name.
+    /// FAILED_PRECONDITION NO_TRAIL_PROBLEM without an alarm; CHECKPOINT_NOT_SIGNED when the newest
+    /// checkpoint is not signed by that Region's coordinator.
+    func acknowledgeTrailProblem(
+        _ request: TrailAcknowledgeTrailProblemRequest, context: ServerContext
+    ) async throws -> TrailAcknowledgeTrailProblemResponse
     /// Recomputes the hash chain.
     func verify(
         _ request: TrailVerifyRequest, context: ServerContext
@@ -82,6 +92,13 @@ extension TrailHandler {
                 let request = try MessageCoding.decode(TrailListCheckpointsRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.listCheckpoints(request, context: context))
+            })
+        table.register(
+            TrailMethods.acknowledgeTrailProblem,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(TrailAcknowledgeTrailProblemRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.acknowledgeTrailProblem(request, context: context))
             })
         table.register(
             TrailMethods.verify,
@@ -138,6 +155,19 @@ public struct TrailClient: Sendable {
         let answer = try await channel.unary(
             TrailMethods.listCheckpoints, request: payload, options: options)
         return try MessageCoding.decode(TrailListCheckpointsResponse.self, from: answer)
+    }
+
+    /// Ends the alarm about another Region's trail that went back or began anew: its newest checkpoint
+    /// is what later ones have to follow. Recorded in the caller's name.
+    /// FAILED_PRECONDITION NO_TRAIL_PROBLEM without an alarm; CHECKPOINT_NOT_SIGNED when the newest
+    /// checkpoint is not signed by that Region's coordinator.
+    public func acknowledgeTrailProblem(
+        _ request: TrailAcknowledgeTrailProblemRequest, options: CallOptions = .standard
+    ) async throws -> TrailAcknowledgeTrailProblemResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            TrailMethods.acknowledgeTrailProblem, request: payload, options: options)
+        return try MessageCoding.decode(TrailAcknowledgeTrailProblemResponse.self, from: answer)
     }
 
     /// Recomputes the hash chain.

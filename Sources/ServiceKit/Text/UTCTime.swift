@@ -1,11 +1,23 @@
-/// Times as CloudTrail writes them: "2026-02-03T10:20:30Z".
-enum CloudTrailTime {
-    /// Microseconds since 1970 as text in UTC, cut to whole seconds.
-    static func text(_ microseconds: Int64) -> String {
-        let (days, seconds) = (microseconds / 1_000_000).quotientAndRemainderFloored(by: 86_400)
+/// Times as CloudTrail and logs write them: "2026-02-03T10:20:30Z". Without Foundation's calendars, which
+/// bring ICU and its data into every process that says when something was.
+package enum UTCTime {
+    /// Microseconds since 1970 as text, cut to whole seconds.
+    package static func text(_ microseconds: Int64) -> String {
+        let (seconds, _) = microseconds.quotientAndRemainderFloored(by: 1_000_000)
+        return "\(start(seconds))Z"
+    }
+
+    /// The same with milliseconds.
+    package static func precise(_ microseconds: Int64) -> String {
+        let (seconds, rest) = microseconds.quotientAndRemainderFloored(by: 1_000_000)
+        return "\(start(seconds)).\(pad(rest / 1_000, 3))Z"
+    }
+
+    private static func start(_ time: Int64) -> String {
+        let (days, seconds) = time.quotientAndRemainderFloored(by: 86_400)
         let (year, month, day) = date(daysSince1970: days)
         return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T"
-            + "\(pad(seconds / 3_600, 2)):\(pad(seconds / 60 % 60, 2)):\(pad(seconds % 60, 2))Z"
+            + "\(pad(seconds / 3_600, 2)):\(pad(seconds / 60 % 60, 2)):\(pad(seconds % 60, 2))"
     }
 
     private static func pad(_ value: Int64, _ width: Int) -> String {
