@@ -37,24 +37,26 @@ EVP_PKEY *cxml_certificate_key(X509 *certificate) {
     return NULL;
 }
 
-bool cxml_certificate_inspect(cxml_bytes certificate, int64_t *not_after) {
-    X509 *parsed = read_certificate(certificate);
-    if (parsed == NULL) return false;
-    EVP_PKEY *key = cxml_certificate_key(parsed);
-    struct tm time;
-    bool readable = key != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(parsed), &time) == 1;
-    if (readable) *not_after = (int64_t)timegm(&time);
-    EVP_PKEY_free(key);
-    X509_free(parsed);
-    return readable;
-}
-
-static xmlSecKeyPtr make_key(cxml_bytes certificate) {
+cxml_key *cxml_certificate_read(cxml_bytes certificate, int64_t *not_after) {
     X509 *parsed = read_certificate(certificate);
     if (parsed == NULL) return NULL;
-    EVP_PKEY *public_key = cxml_certificate_key(parsed);
+    EVP_PKEY *key = cxml_certificate_key(parsed);
+    struct tm time;
+    if (key != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(parsed), &time) == 1) {
+        *not_after = (int64_t)timegm(&time);
+    } else {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
     X509_free(parsed);
-    if (public_key == NULL) return NULL;
+    return (cxml_key *)key;
+}
+
+void cxml_key_free(cxml_key *key) { EVP_PKEY_free((EVP_PKEY *)key); }
+
+static xmlSecKeyPtr make_key(const cxml_key *known) {
+    EVP_PKEY *public_key = (EVP_PKEY *)known;
+    if (public_key == NULL || EVP_PKEY_up_ref(public_key) != 1) return NULL;
     // On success the data owns public_key, and then the key owns the data.
     xmlSecKeyDataPtr data = xmlSecOpenSSLEvpKeyAdopt(public_key);
     if (data == NULL) {
@@ -133,15 +135,15 @@ static bool register_id(xmlDocPtr document, xmlNodePtr element) {
 }
 
 cxml_signature_status cxml_verify(cxml_document *document, cxml_element *element,
-                                  const cxml_bytes *certificates, size_t certificate_count) {
+                                  const cxml_key *const *keys, size_t key_count) {
     cxml_silence();
     xmlNodePtr signature = NULL;
     cxml_signature_status status = cxml_check_shape(cxml_node(element), &signature);
     if (status != CXML_SIGNATURE_VALID) return status;
     if (!register_id(cxml_doc(document), cxml_node(element))) return CXML_SIGNATURE_REFERENCE;
     status = CXML_SIGNATURE_CERTIFICATE;
-    for (size_t index = 0; index < certificate_count; index++) {
-        xmlSecKeyPtr key = make_key(certificates[index]);
+    for (size_t index = 0; index < key_count; index++) {
+        xmlSecKeyPtr key = make_key(keys[index]);
         if (key == NULL) continue;
         status = CXML_SIGNATURE_INVALID;
         if (verify_with(signature, key)) return CXML_SIGNATURE_VALID;

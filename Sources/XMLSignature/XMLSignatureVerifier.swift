@@ -52,23 +52,12 @@ package struct XMLSignatureVerifier: Sendable {
 
     /// Verifies the signature that stands as a direct child of the element.
     package func verify(_ element: XMLElement) -> Result<VerifiedElement, SignatureRejection> {
-        let status = withBytes(of: certificates[...], []) { list in
-            cxml_verify(element.document.pointer, element.pointer, list, list.count)
+        let keys: [OpaquePointer?] = certificates.map(\.key.pointer)
+        let status = withExtendedLifetime(certificates) {
+            cxml_verify(element.document.pointer, element.pointer, keys, keys.count)
         }
         guard status == CXML_SIGNATURE_VALID else { return .failure(SignatureRejection(status)) }
         return .success(VerifiedElement(element))
-    }
-
-    /// Nests the buffers' lifetimes, so that every pointer in the list is valid in the body.
-    private func withBytes<Value>(
-        of rest: ArraySlice<SigningCertificate>, _ list: [cxml_bytes],
-        _ body: ([cxml_bytes]) -> Value
-    ) -> Value {
-        guard let next = rest.first else { return body(list) }
-        return next.der.withUnsafeBufferPointer { buffer in
-            let bytes = cxml_bytes(bytes: buffer.baseAddress, count: buffer.count)
-            return withBytes(of: rest.dropFirst(), list + [bytes], body)
-        }
     }
 }
 
@@ -78,16 +67,32 @@ package struct SigningCertificate: Sendable, Equatable {
     package let der: [UInt8]
     /// Seconds since 1970; for a warning to administrators.
     package let notAfterSeconds: Int64
+    fileprivate let key: VerifyingKey
 
     /// Nil when it cannot be read or its key is neither RSA of 2048 bits or more nor EC.
     package init?(der: [UInt8]) {
         var notAfter: Int64 = 0
-        let usable = der.withUnsafeBufferPointer { buffer in
-            cxml_certificate_inspect(
+        let read = der.withUnsafeBufferPointer { buffer in
+            cxml_certificate_read(
                 cxml_bytes(bytes: buffer.baseAddress, count: buffer.count), &notAfter)
         }
-        guard usable else { return nil }
+        guard let read else { return nil }
         self.der = der
         notAfterSeconds = notAfter
+        key = VerifyingKey(read)
     }
+
+    package static func == (a: SigningCertificate, b: SigningCertificate) -> Bool {
+        a.der == b.der
+    }
+}
+
+/// Owns the key that was read from a certificate.
+// The key never changes, and the library counts its uses atomically.
+private final class VerifyingKey: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+
+    deinit { cxml_key_free(pointer) }
 }

@@ -1,5 +1,6 @@
 import AccessPolicy
 import Contracts
+import Foundation
 import RPC
 import ServiceKit
 import SwiftProtobuf
@@ -79,5 +80,47 @@ struct DelegatedPrincipalTests {
                 .with { $0.policy = try DefaultKeyPolicy.document(account: account) },
                 options: options([Self.powerUser]))
         }
+    }
+
+    @Test("whom the portal names is asked about, however often the portal itself was allowed")
+    func repeated() async throws {
+        let regions = try TestRegions([TestRegions.home])
+        let policy = """
+            {"Version": "2012-10-17", "Statement": [
+             {"Effect": "Allow", "Action": "kms:*", "Resource": "*",
+              "Principal": {"AWS": "arn:aws:iam::\(account):root"}},
+             {"Effect": "Allow", "Action": "kms:Sign", "Resource": "*",
+              "Principal": {"Service": "sso.amazonaws.com"}}]}
+            """
+        let key = try await regions.makeKey(
+            multiRegion: false, spec: .eccNistP256, policy: policy)
+        let client = KeysCryptographyClient(
+            try regions.channel(TestRegions.home, from: Self.portal))
+        func sign(_ options: CallOptions) async throws -> KeysSignResponse {
+            let request = KeysSignRequest.with {
+                $0.keyID = key.keyID
+                $0.message = Data(repeating: 7, count: 32)
+                $0.messageIsDigest = true
+                $0.signingAlgorithm = .ecdsaSha256
+            }
+            return try await client.sign(request, options: options)
+        }
+        let signer = """
+            {"Version": "2012-10-17",
+             "Statement": {"Effect": "Allow", "Action": "kms:Sign", "Resource": "*"}}
+            """
+        for _ in 0..<3 {
+            #expect(try await sign(.standard).keyID == key.arn)
+            await expectError("AccessDeniedException") { try await sign(options([])) }
+            await expectError("AccessDeniedException") {
+                try await sign(options([Self.powerUser]))
+            }
+            #expect(try await sign(options([signer])).keyID == key.arn)
+            await expectError("ValidationException") {
+                try await sign(.init(metadata: [PrincipalDelegation.metadataName: "nobody"]))
+            }
+        }
+        try await regions.disable(key.keyID)
+        await expectError("DisabledException") { try await sign(.standard) }
     }
 }

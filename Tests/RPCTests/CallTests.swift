@@ -243,6 +243,24 @@ struct CallTests {
         }
     }
 
+    @Test(
+        "calls with metadata that decides about the answer are for the handler alone",
+        arguments: Transport.allCases)
+    func decidingMetadata(_ transport: Transport) async throws {
+        try await transport.with { channel, service in
+            for (metadata, asked) in [
+                (["who": "ada"], 0), (["trace": "1"], 1), (["trace": "1", "who": ""], 1), ([:], 2),
+                (["who": "ada"], 2),
+            ] {
+                let answer = try await channel.unary(
+                    TestMethods.fast, request: ByteBuffer(string: "x"),
+                    options: CallOptions(metadata: metadata))
+                #expect(answer == ByteBuffer(string: "x"))
+                #expect(service.askedFast.withLock { $0 } == asked)
+            }
+        }
+    }
+
     @Test("many calls at once are all answered", arguments: Transport.allCases)
     func concurrent(_ transport: Transport) async throws {
         try await transport.with { channel, _ in

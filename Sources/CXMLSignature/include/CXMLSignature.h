@@ -76,7 +76,7 @@ typedef enum {
     CXML_SIGNATURE_ALGORITHM,
     // The reference is not to the element itself.
     CXML_SIGNATURE_REFERENCE,
-    // No certificate, or none that can be read and has a strong enough key.
+    // No key.
     CXML_SIGNATURE_CERTIFICATE,
     // It was not made over this content by any of the certificates' keys.
     CXML_SIGNATURE_INVALID,
@@ -88,11 +88,19 @@ typedef struct {
     size_t count;
 } cxml_bytes;
 
-// Whether the element is covered by its own enveloped signature, made by the key of one of the
-// certificates (DER). Exclusive canonicalisation without comments; RSA (2048 bits at least) or
-// ECDSA with SHA-256, SHA-384 or SHA-512. KeyInfo is not looked at.
+// The public key of a certificate. It never changes: any number of threads may use it at a time.
+typedef struct cxml_key cxml_key;
+
+// NULL unless the certificate (DER) can be read and its key is RSA (2048 bits at least) or EC.
+// not_after is in seconds since 1970.
+cxml_key *cxml_certificate_read(cxml_bytes certificate, int64_t *not_after);
+void cxml_key_free(cxml_key *key);
+
+// Whether the element is covered by its own enveloped signature, made by one of the keys. Exclusive
+// canonicalisation without comments; RSA or ECDSA with SHA-256, SHA-384 or SHA-512. KeyInfo is not
+// looked at.
 cxml_signature_status cxml_verify(cxml_document *document, cxml_element *element,
-                                  const cxml_bytes *certificates, size_t certificate_count);
+                                  const cxml_key *const *keys, size_t key_count);
 
 typedef enum {
     CXML_SIGN_RSA_SHA256 = 0,
@@ -108,10 +116,6 @@ typedef enum {
 // (DER, may be empty) goes into KeyInfo.
 bool cxml_sign(cxml_document *document, cxml_element *element, cxml_sign_algorithm algorithm,
                cxml_bytes private_key, cxml_bytes certificate);
-
-// True when the certificate (DER) can be read and its key is one that cxml_verify accepts.
-// not_after is in seconds since 1970.
-bool cxml_certificate_inspect(cxml_bytes certificate, int64_t *not_after);
 
 // --- DEFLATE without header or checksum (RFC 1951) ---
 

@@ -47,11 +47,6 @@ struct CallerDirectory: Sendable {
         }
     }
 
-    /// Whether a peer may call for others, so that its metadata decides who the caller is.
-    func mayDelegate(_ peer: PeerIdentity) -> Bool {
-        if case .service("portal", configuration.region) = peer { true } else { false }
-    }
-
     /// The caller behind a peer. A service of another Region, or one that has no use for keys, is
     /// nobody.
     func caller(_ peer: PeerIdentity) throws -> Caller {

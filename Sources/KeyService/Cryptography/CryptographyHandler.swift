@@ -1,6 +1,7 @@
 import Contracts
 import NIOCore
 import RPC
+import ServiceKit
 import SwiftProtobuf
 
 /// The Cryptography service. Symmetric operations and Sign answer on the event loop: they touch
@@ -136,9 +137,9 @@ struct CryptographyHandler: KeysCryptographyHandler {
         _ operation: @escaping @Sendable (Request, Caller) throws -> Response?
     ) {
         let (callers, usualCalls) = (callers, usualCalls)
-        table.registerImmediate(method) { payload, peer, sink in
-            // Whom the portal calls for is in the call's metadata, which asynchronous handlers read.
-            guard !callers.mayDelegate(peer) else { return .later }
+        // Whom the portal calls for is in the call's metadata, which asynchronous handlers read.
+        table.registerImmediate(method, exceptWith: PrincipalDelegation.metadataName) {
+            payload, peer, sink in
             if let usual, usualCalls.answer(usual, payload, peer, sink) { return .written }
             do {
                 let request = try MessageCoding.decode(Request.self, from: payload)

@@ -48,7 +48,7 @@ struct BreakGlassDesk: Sendable {
         var user = user
         if user.maxGrantSeconds == 0 { user.maxGrantSeconds = BreakGlassRules.defaultGrantSeconds }
         try BreakGlassRules.check(user)
-        user.userID = BreakGlassState.userIDPrefix + UUID().uuidString.lowercased()
+        user.userID = BreakGlassState.userIDPrefix + RandomID.make()
         user.enabled = true
         user.createdAtUs = now().microseconds
         user.createdBy = issuedBy

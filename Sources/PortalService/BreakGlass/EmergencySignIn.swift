@@ -172,7 +172,7 @@ struct EmergencySignIn: Sendable {
     ) -> PortalSession {
         let start = now()
         var session = PortalSession()
-        session.sessionID = UUID().uuidString.lowercased()
+        session.sessionID = RandomID.make()
         session.userID = user.userID
         session.userName = user.name
         session.region = snapshot.region

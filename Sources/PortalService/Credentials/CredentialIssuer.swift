@@ -53,7 +53,7 @@ struct CredentialIssuer: Sendable {
     let region: String
     let now: @Sendable () -> Date
 
-    /// Checks the assignment, records the event, then makes the keys.
+    /// Checks the assignment, and gives the keys once the event is recorded.
     ///
     /// Throws: PERMISSION_DENIED ROLE_NOT_ASSIGNED, and what the services say.
     func issue(
@@ -62,7 +62,18 @@ struct CredentialIssuer: Sendable {
     ) async throws -> RoleCredentials {
         let checked = try await access.role(
             role, in: account, of: person.user.userID, options: options)
+        return try await issue(checked, to: person, account: account, role: role, actor: actor)
+    }
+
+    /// The same for a role that has just been checked for this person.
+    func issue(
+        _ checked: PermissionCheckRoleResponse, to person: SignedInPerson, account: String,
+        role: String, actor: TrailActor
+    ) async throws -> RoleCredentials {
         let key = try await issuingKey()
+        let claims = try makeClaims(person, checked, key)
+        // Signed meanwhile; nobody is given it unless the event is on disk.
+        async let signed = tokens.sign(claims, keyID: person.instance.instance.signingKeyID)
         try await trail.record([
             TrailEvent(
                 name: "GetRoleCredentials", source: "sso.amazonaws.com", actor: actor,
@@ -71,8 +82,7 @@ struct CredentialIssuer: Sendable {
                     ? [:] : ["BreakGlassGrantId": person.claims.sid],
                 serviceDetails: ["account_id": account, "role_name": role])
         ])
-        let claims = try makeClaims(person, checked, key)
-        let token = try await tokens.sign(claims, keyID: person.instance.instance.signingKeyID)
+        let token = try await signed
         return RoleCredentials(
             seconds: claims.exp - claims.iat, accessKeyID: claims.accessKeyID,
             secretAccessKey: Self.secret(claims, key: key.key),
@@ -148,7 +158,7 @@ struct CredentialIssuer: Sendable {
     func issuingKey() async throws -> PortalCredentialKeyRecord {
         if let key = try ownKey() { return key }
         var record = PortalCredentialKeyRecord()
-        record.keyID = UUID().uuidString.lowercased()
+        record.keyID = RandomID.make()
         record.key = Data(try Random.bytes(32))
         record.createdAtUs = now().microseconds
         record.region = region
@@ -193,9 +203,10 @@ struct CredentialIssuer: Sendable {
         return String(Data(code).base64EncodedString().prefix(40))
     }
 
+    private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
+
     /// One letter of A-Z, 2-7 for each byte.
     static func base32(_ bytes: some Sequence<UInt8>) -> String {
-        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-        return String(bytes.map { letters[Int($0 & 31)] })
+        String(decoding: bytes.map { letters[Int($0 & 31)] }, as: UTF8.self)
     }
 }

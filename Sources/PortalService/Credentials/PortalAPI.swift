@@ -36,7 +36,9 @@ struct PortalAPI: Sendable {
     func add(to router: Router<PortalContext>) {
         router.get("assignment/accounts") { try await answer($0, $1, accounts) }
         router.get("assignment/roles") { try await answer($0, $1, roles) }
-        router.get("federation/credentials") { try await answer($0, $1, credentials) }
+        router.get("federation/credentials") { request, context in
+            await refusing(context) { try await credentials(request, context) }
+        }
         router.post("logout") { request, context in
             try await answer(request, context) { call in
                 try await signIn.end(call.person, call.request, call.context)
@@ -45,6 +47,9 @@ struct PortalAPI: Sendable {
         }
     }
 
+    /// What is read for a call is recorded here, so the services need not be told for whom.
+    private static var reading: CallOptions { CallOptions(timeout: .seconds(10)) }
+
     struct Call: Sendable {
         let person: SignedInPerson
         let request: Request
@@ -52,14 +57,13 @@ struct PortalAPI: Sendable {
         let query: Form
 
         var actor: TrailActor { person.actor(request, context) }
-        var options: CallOptions { person.options(request, context) }
     }
 
     private func answer(
         _ request: Request, _ context: PortalContext,
         _ body: (Call) async throws -> [String: any Sendable]?
     ) async throws -> Response {
-        do {
+        await refusing(context) {
             guard let token = request.headers[.bearerToken],
                 let person = try await authenticator.person(bearer: token)
             else { throw APIError.unauthorized }
@@ -70,13 +74,17 @@ struct PortalAPI: Sendable {
                 return Response(status: .ok, headers: [.contentLength: "0"])
             }
             return json(result, .ok)
-        } catch {
-            return refusal(error, context)
         }
     }
 
+    private func refusing(
+        _ context: PortalContext, _ body: () async throws -> Response
+    ) async -> Response {
+        do { return try await body() } catch { return refusal(error, context) }
+    }
+
     private func accounts(_ call: Call) async throws -> [String: any Sendable]? {
-        let access = try await access.of(call.person, options: call.options)
+        let access = try await access.of(call.person, options: Self.reading)
         try await record("ListAccounts", call)
         let rows: [[String: any Sendable]] = access.accounts.map {
             [
@@ -90,7 +98,7 @@ struct PortalAPI: Sendable {
     private func roles(_ call: Call) async throws -> [String: any Sendable]? {
         let account = call.query["account_id"]
         guard !account.isEmpty else { throw APIError.invalid("account_id is missing") }
-        let access = try await access.of(call.person, options: call.options)
+        let access = try await access.of(call.person, options: Self.reading)
         guard let found = access.accounts.first(where: { $0.account.accountID == account }) else {
             throw APIError.noAccess
         }
@@ -101,20 +109,33 @@ struct PortalAPI: Sendable {
         return try page(rows, "roleList", call.query)
     }
 
-    private func credentials(_ call: Call) async throws -> [String: any Sendable]? {
-        let (account, role) = (call.query["account_id"], call.query["role_name"])
+    /// Person and role are asked for at once. Who may not sign in is told so, whatever they ask for.
+    private func credentials(
+        _ request: Request, _ context: PortalContext
+    ) async throws -> Response {
+        guard let token = request.headers[.bearerToken],
+            let claims = try await authenticator.claims(bearer: token)
+        else { throw APIError.unauthorized }
+        let query = Result { try request.queryForm() }
+        let asked = (try? query.get()) ?? Form()
+        let (account, role) = (asked["account_id"], asked["role_name"])
+        async let checked = access.role(role, in: account, of: claims.sub, options: Self.reading)
+        guard let person = try await authenticator.person(of: claims, token: token) else {
+            throw APIError.unauthorized
+        }
+        _ = try query.get()
         guard !account.isEmpty, !role.isEmpty else {
             throw APIError.invalid("account_id and role_name are needed")
         }
         let issued = try await issuer.issue(
-            to: call.person, account: account, role: role, actor: call.actor,
-            options: call.options)
+            try await checked, to: person, account: account, role: role,
+            actor: person.actor(request, context))
         let values: [String: any Sendable] = [
             "accessKeyId": issued.accessKeyID, "secretAccessKey": issued.secretAccessKey,
             "sessionToken": issued.sessionToken,
             "expiration": Int64(issued.expires.timeIntervalSince1970) * 1_000,
         ]
-        return ["roleCredentials": values]
+        return json(["roleCredentials": values], .ok)
     }
 
     private func record(_ name: String, _ call: Call) async throws {

@@ -16,7 +16,7 @@ struct PortalContext: RequestContext {
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         sourceAddress = source.channel.remoteAddress?.ipAddress ?? "unknown"
-        requestID = UUID().uuidString.lowercased()
+        requestID = RandomID.make()
         logger[metadataKey: "request-id"] = "\(requestID)"
     }
 }

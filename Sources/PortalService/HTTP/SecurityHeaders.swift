@@ -17,7 +17,7 @@ struct SecurityHeaders: RouterMiddleware {
 
     static func apply(to response: inout Response, requestID: String) {
         if response.headers[.contentSecurityPolicy] == nil {
-            response.headers[.contentSecurityPolicy] = policy()
+            response.headers[.contentSecurityPolicy] = usualPolicy
         }
         response.headers[.strictTransportSecurity] = "max-age=63072000; includeSubDomains"
         response.headers[.xContentTypeOptions] = "nosniff"
@@ -27,6 +27,8 @@ struct SecurityHeaders: RouterMiddleware {
         response.headers[.requestID] = requestID
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
     }
+
+    private static let usualPolicy = policy()
 
     /// `formOrigin`: where a form of this page may also go (the identity provider).
     static func policy(formOrigin: String? = nil, scripts: Bool = false) -> String {

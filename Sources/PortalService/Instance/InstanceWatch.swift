@@ -7,7 +7,7 @@ import Synchronization
 final class InstanceWatch: Sendable {
     private let client: CoordinatorInstanceAdministrationClient
     private let logger: Logger
-    private let current = Mutex<CoordinatorGetInstanceResponse?>(nil)
+    private let current = Mutex<InstanceSnapshot?>(nil)
 
     init(channel: any CallChannel, logger: Logger) {
         client = CoordinatorInstanceAdministrationClient(channel)
@@ -15,10 +15,7 @@ final class InstanceWatch: Sendable {
     }
 
     /// Nil until the coordinator has answered once, and while this Region holds no instance.
-    var snapshot: InstanceSnapshot? {
-        guard let answer = current.withLock({ $0 }), answer.hasInstance else { return nil }
-        return InstanceSnapshot(answer)
-    }
+    var snapshot: InstanceSnapshot? { current.withLock { $0 } }
 
     /// Throws: `PortalFailure` REGION_NOT_ENABLED.
     func required() throws -> InstanceSnapshot {
@@ -44,7 +41,10 @@ final class InstanceWatch: Sendable {
         }
     }
 
-    func set(_ answer: CoordinatorGetInstanceResponse) { current.withLock { $0 = answer } }
+    func set(_ answer: CoordinatorGetInstanceResponse) {
+        let snapshot = answer.hasInstance ? InstanceSnapshot(answer) : nil
+        current.withLock { $0 = snapshot }
+    }
 }
 
 /// One state of the instance, with what the portal derives from it.
@@ -54,23 +54,25 @@ struct InstanceSnapshot: Sendable {
     let regions: [CoordinatorRegion]
     /// The Region that answers.
     let region: String
+    /// "ssoins-<16 hex>".
+    let shortID: String
+    /// Issuer of session tokens and entity ID of the SAML service provider, in every Region.
+    let issuer: String
+    let identityStoreARN: String
 
     init(_ answer: CoordinatorGetInstanceResponse) {
         instance = answer.instance
         identityProvider = answer.hasIdentityProvider ? answer.identityProvider : nil
         regions = answer.regions
         region = answer.region
+        shortID = instance.instanceArn.split(separator: "/").last.map(String.init) ?? ""
+        issuer = "https://identitycenter.amazonaws.com/\(shortID)"
+        identityStoreARN =
+            "arn:aws:identitystore::\(instance.ownerAccountID):identitystore/"
+            + instance.identityStoreID
     }
 
     var isPrimary: Bool { instance.primaryRegion == region }
-    /// "ssoins-<16 hex>".
-    var shortID: String { instance.instanceArn.split(separator: "/").last.map(String.init) ?? "" }
-    /// Issuer of session tokens and entity ID of the SAML service provider, in every Region.
-    var issuer: String { "https://identitycenter.amazonaws.com/\(shortID)" }
-
-    var identityStoreARN: String {
-        "arn:aws:identitystore::\(instance.ownerAccountID):identitystore/\(instance.identityStoreID)"
-    }
 
     /// Regions that serve people, primary first, then by name.
     var servingRegions: [CoordinatorRegion] {

@@ -60,7 +60,7 @@ final class ScimTokenDesk: Sendable {
         let start = now()
         let secret = Base64URL.encode(try Random.bytes(32))
         var record = PortalScimTokenRecord()
-        record.token.tokenID = UUID().uuidString.lowercased()
+        record.token.tokenID = RandomID.make()
         record.token.createdAtUs = start.microseconds
         let days = Double(validDays == 0 ? 365 : validDays)
         record.token.expiresAtUs = start.addingTimeInterval(days * 86_400).microseconds

@@ -28,9 +28,21 @@ struct Authenticator: Sendable {
 
     /// The same for what tools show: an access token (decision 14), or the session's own.
     func person(bearer token: String) async throws -> SignedInPerson? {
-        let claims: AccessClaims? = try await claims(token)
-        guard let claims else { return try await person(token: token) }
-        return try await person(of: claims.session, token: token)
+        guard let claims = try await claims(bearer: token) else { return nil }
+        return try await person(of: claims, token: token)
+    }
+
+    /// The session that a bearer of tools names. Whether it goes on is for `person(of:token:)` to say.
+    func claims(bearer token: String) async throws -> SessionClaims? {
+        let snapshot = try instance.required()
+        switch tokens.known(token, keyID: snapshot.instance.signingKeyID) {
+        case let claims as SessionClaims: return claims
+        case is AccessClaims, nil: break
+        default: return nil
+        }
+        let access: AccessClaims? = try await claims(token)
+        if let access { return access.session }
+        return try await claims(token)
     }
 
     private func claims<Claims: PortalClaims>(_ token: String) async throws -> Claims? {

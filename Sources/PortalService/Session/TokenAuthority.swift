@@ -18,8 +18,15 @@ final class TokenAuthority: Sendable {
 
     private struct State {
         var verifiers: [String: Verifier] = [:]
-        /// Claims of tokens whose signature was found good, by hash of the token.
-        var verified: [[UInt8]: any PortalClaims] = [:]
+        /// Tokens whose signature was found good, by hash of the token.
+        var verified: [SHA256.Digest: Verified] = [:]
+        /// The first part of tokens, by key.
+        var headers: [String: String] = [:]
+    }
+
+    private struct Verified {
+        let keyID: String
+        let claims: any PortalClaims
     }
 
     private struct Verifier {
@@ -37,12 +44,7 @@ final class TokenAuthority: Sendable {
     ///
     /// Throws the keys service's `RPCError`.
     func sign(_ claims: some PortalClaims, keyID: String) async throws -> String {
-        let header = Header(alg: "ES256", kid: keyID, typ: "JWT")
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let input =
-            Base64URL.encode(try encoder.encode(header)) + "."
-            + Base64URL.encode(try encoder.encode(claims))
+        let input = try header(keyID) + "." + Base64URL.encode(try Self.encode(claims))
         var request = KeysSignRequest()
         request.keyID = keyID
         request.message = Data(SHA256.hash(data: Data(input.utf8)))
@@ -51,6 +53,23 @@ final class TokenAuthority: Sendable {
         let answer = try await keys.sign(request, options: CallOptions(timeout: .seconds(5)))
         let signature = try P256.Signing.ECDSASignature(derRepresentation: answer.signature)
         return input + "." + Base64URL.encode(signature.rawRepresentation)
+    }
+
+    private func header(_ keyID: String) throws -> String {
+        if let known = state.withLock({ $0.headers[keyID] }) { return known }
+        let header = Header(alg: "ES256", kid: keyID, typ: "JWT")
+        let text = Base64URL.encode(try Self.encode(header))
+        state.withLock { state in
+            if state.headers.count >= 8 { state.headers.removeAll() }
+            state.headers[keyID] = text
+        }
+        return text
+    }
+
+    private static func encode(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return try encoder.encode(value)
     }
 
     /// The claims of a token that is signed by this instance, for this use and not expired; nil
@@ -78,7 +97,7 @@ final class TokenAuthority: Sendable {
     ) async throws -> Claims? {
         guard token.utf8.count <= Self.tokenBytesMax else { return nil }
         let claims: Claims
-        if let known = cached(token) {
+        if let known = known(token, keyID: keyID) {
             guard let known = known as? Claims else { return nil }
             claims = known
         } else {
@@ -89,7 +108,7 @@ final class TokenAuthority: Sendable {
             else { return nil }
             guard verified.use == Claims.use else { return nil }
             claims = verified
-            remember(token, claims)
+            remember(token, Verified(keyID: keyID, claims: claims))
         }
         guard claims.iss == issuer else { return nil }
         return claims
@@ -107,16 +126,20 @@ final class TokenAuthority: Sendable {
         return try? JSONDecoder().decode(Header.self, from: Data(bytes))
     }
 
-    private func cached(_ token: String) -> (any PortalClaims)? {
-        let hash = Array(SHA256.hash(data: Data(token.utf8)))
-        return state.withLock { $0.verified[hash] }
+    /// What a token says that was found good before; nil when it is not known. Whether it has ended is
+    /// not looked at.
+    func known(_ token: String, keyID: String) -> (any PortalClaims)? {
+        let hash = SHA256.hash(data: Data(token.utf8))
+        return state.withLock { state in
+            state.verified[hash].flatMap { $0.keyID == keyID ? $0.claims : nil }
+        }
     }
 
-    private func remember(_ token: String, _ claims: any PortalClaims) {
-        let hash = Array(SHA256.hash(data: Data(token.utf8)))
+    private func remember(_ token: String, _ verified: Verified) {
+        let hash = SHA256.hash(data: Data(token.utf8))
         state.withLock { state in
             if state.verified.count >= Self.verifiedMax { state.verified.removeAll() }
-            state.verified[hash] = claims
+            state.verified[hash] = verified
         }
     }
 

@@ -38,7 +38,7 @@ final class PendingSignIns: Sendable {
         let pending = Pending(
             requestID: "_" + (try Self.randomHex(20)), handle: try Self.randomHex(20),
             browserHash: hexHash(browserSecret), returnPath: returnPath,
-            workflowID: UUID().uuidString.lowercased(), beganAt: now)
+            workflowID: RandomID.make(), beganAt: now)
         state.withLock { state in
             Self.expire(&state, now: now)
             state.byHandle[pending.handle] = pending

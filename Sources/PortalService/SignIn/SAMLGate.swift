@@ -5,6 +5,8 @@ import ServiceKit
 
 /// The SAML core, with this instance's settings.
 struct SAMLGate: AssertionGate {
+    private let trusted = TrustedCertificates()
+
     func request(_ order: AuthenticationOrder) throws -> AuthenticationRedirect {
         var request = AuthnRequest(
             id: order.requestID, issueInstant: order.issuedAt, issuer: order.entityID,
@@ -23,7 +25,7 @@ struct SAMLGate: AssertionGate {
     func judge(_ response: PostedResponse) -> AssertionVerdict {
         let validator = ResponseValidator(
             identityProvider: response.provider.entityID,
-            certificatesDER: response.provider.signingCertificates.map { Array($0) },
+            certificates: trusted.read(response.provider.signingCertificates),
             audience: response.entityID, assertionConsumerServiceURL: response.acsURL)
         do {
             let unverified = try UnverifiedResponse(base64: response.encoded)

@@ -75,7 +75,7 @@ struct SignInFlow: Sendable {
             handle: form["RelayState"], browserSecret: request.cookie(PortalCookie.signIn),
             now: now())
         let events = SignInEvents(
-            workflowID: begun?.workflowID ?? UUID().uuidString.lowercased(),
+            workflowID: begun?.workflowID ?? RandomID.make(),
             loginTo: portalURL + (begun?.returnPath ?? .start).value)
         let attempt = Attempt(
             request: request, context: context, snapshot: snapshot, events: events)
@@ -166,7 +166,7 @@ struct SignInFlow: Sendable {
         var end = start.addingTimeInterval(Double(attempt.snapshot.sessionSeconds))
         if let limit = assertion.sessionNotOnOrAfter, limit < end { end = limit }
         var session = PortalSession()
-        session.sessionID = UUID().uuidString.lowercased()
+        session.sessionID = RandomID.make()
         session.userID = user.userID
         session.userName = user.userName
         session.region = attempt.snapshot.region

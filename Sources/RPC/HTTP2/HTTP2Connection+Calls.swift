@@ -67,7 +67,7 @@ extension HTTP2Connection {
         guard unsentBytes <= core.limits.outboundBytesMax else {
             return start(call, admitted, request)
         }
-        switch admitted.entry.immediateAnswer(request, peer, core.limits.call) {
+        switch admitted.entry.immediateAnswer(request, admitted.context, core.limits.call) {
         case .answer(let answer):
             guard answer.readableBytes <= core.limits.call.messageBytesMax else {
                 return giveUp(call, .answerTooLarge(answer.readableBytes, core.limits.call))

@@ -37,7 +37,7 @@ package final class InProcessTransport: CallChannel {
         guard case .unary(let handler) = entry.handler else {
             throw RPCError.wrongKind(method.fullName)
         }
-        switch entry.immediateAnswer(request, context.peer, admission.limits) {
+        switch entry.immediateAnswer(request, context, admission.limits) {
         case .answer(let answer): return try checked(answer, context)
         case .failure(let error): throw leaving(error, context)
         case .later, .written: break

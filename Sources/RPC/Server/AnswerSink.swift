@@ -47,12 +47,12 @@ struct AnswerTarget {
 extension MethodTable.Entry {
     /// What the fast path says, for transports that send the answer by itself; `.later` without one.
     func immediateAnswer(
-        _ request: ByteBuffer, _ peer: PeerIdentity, _ limits: CallLimits
+        _ request: ByteBuffer, _ context: ServerContext, _ limits: CallLimits
     ) -> ImmediateAnswer {
-        guard let immediate else { return .later }
+        guard let immediate = immediate(with: context.metadata) else { return .later }
         var target = AnswerTarget(bytesMax: limits.messageBytesMax)
         let answer = request.withUnsafeReadableBytes { bytes in
-            withUnsafeMutablePointer(to: &target) { immediate(bytes, peer, AnswerSink($0)) }
+            withUnsafeMutablePointer(to: &target) { immediate(bytes, context.peer, AnswerSink($0)) }
         }
         guard case .written = answer else { return answer }
         return target.isTooLarge

@@ -25,7 +25,8 @@ public struct MethodTable: Sendable {
     /// Runs on the event loop: must not block and takes no more than microseconds.
     ///
     /// It is lent the request's bytes, which are not to be used once it returns, and told who calls.
-    /// What else a call has (deadline, metadata) only the asynchronous handler sees.
+    /// What else a call has (deadline, metadata) only the asynchronous handler sees; see
+    /// `registerImmediate` for metadata that must not be passed over.
     public typealias Immediate =
         @Sendable (UnsafeRawBufferPointer, PeerIdentity, AnswerSink) -> ImmediateAnswer
 
@@ -40,6 +41,14 @@ public struct MethodTable: Sendable {
         public let method: MethodDescriptor
         public let handler: Handler
         public internal(set) var immediate: Immediate?
+        /// Calls with metadata of this name are for the handler alone.
+        var handlerMetadata: String?
+
+        /// The fast path, if there is one for calls with this metadata.
+        func immediate(with metadata: [String: String]) -> Immediate? {
+            guard let handlerMetadata, metadata[handlerMetadata] != nil else { return immediate }
+            return nil
+        }
     }
 
     public private(set) var entries: [String: Entry] = [:]
@@ -52,18 +61,22 @@ public struct MethodTable: Sendable {
     }
 
     /// Adds a fast path to a registered unary method.
+    ///
+    /// - Parameter name: of metadata that decides about the answer: calls that have it do not take this
+    ///   path.
     public mutating func registerImmediate(
-        _ method: MethodDescriptor, _ handler: @escaping Immediate
+        _ method: MethodDescriptor, exceptWith name: String? = nil, _ handler: @escaping Immediate
     ) {
         precondition(method.kind == .unary && entries[method.fullName] != nil)
         entries[method.fullName]?.immediate = handler
+        entries[method.fullName]?.handlerMetadata = name
     }
 
     /// All methods of both tables.
     public mutating func merge(_ other: MethodTable) {
         for entry in other.entries.values {
             register(entry.method, entry.handler)
-            entries[entry.method.fullName]?.immediate = entry.immediate
+            entries[entry.method.fullName] = entry
         }
     }
 }

@@ -229,7 +229,7 @@ final class ServerConnection: ChannelInboundHandler, ReplyReceiver {
         } catch let error as RPCError {
             return refuse(id, counters, error)
         }
-        if leftToHandler != id, let immediate = entry.immediate,
+        if leftToHandler != id, let immediate = entry.immediate(with: context.metadata),
             payload.withUnsafeReadableBytes({ answer(id, counters, immediate, $0) })
         {
             return

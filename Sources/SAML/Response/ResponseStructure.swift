@@ -115,6 +115,7 @@ extension XMLElement {
     var value: String {
         guard let text else { return "" }
         let isSpace: (Character) -> Bool = { $0.isWhitespace }
+        guard text.first.map(isSpace) == true || text.last.map(isSpace) == true else { return text }
         return String(text.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
     }
 }

@@ -43,19 +43,6 @@ package struct ResponseValidator: Sendable {
         skew = TimeInterval(bounded.components.seconds)
     }
 
-    /// With certificates in DER. Those that cannot be used are left out; with none left every
-    /// response is rejected as `SAML_SIGNATURE_INVALID`.
-    package init(
-        identityProvider: String, certificatesDER: [[UInt8]], audience: String,
-        assertionConsumerServiceURL: String, clockSkew: Duration = clockSkewDefault
-    ) {
-        self.init(
-            identityProvider: identityProvider,
-            certificates: certificatesDER.compactMap(SigningCertificate.init(der:)),
-            audience: audience, assertionConsumerServiceURL: assertionConsumerServiceURL,
-            clockSkew: clockSkew)
-    }
-
     package func validate(
         _ unverified: UnverifiedResponse, expecting expectation: Expectation, now: Date
     ) -> Result<ValidatedAssertion, Rejection> {

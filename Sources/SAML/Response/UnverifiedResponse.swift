@@ -15,7 +15,9 @@ package struct UnverifiedResponse {
     /// - Throws: `Rejection`.
     package init(base64: String) throws(Rejection) {
         guard base64.utf8.count <= Self.base64BytesMax else { throw Self.tooLarge }
-        let compact = base64.utf8.filter { ![0x20, 0x0A, 0x0D, 0x09].contains($0) }
+        let compact = base64.utf8.filter { byte in
+            byte != 0x20 && byte != 0x0A && byte != 0x0D && byte != 0x09
+        }
         guard !compact.isEmpty, let decoded = Data(base64Encoded: Data(compact)) else {
             throw Rejection(.notBase64, "The form field SAMLResponse is not base64.")
         }

@@ -82,7 +82,18 @@ public struct JSONText {
 
     private mutating func addText(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
+        var text = text
+        text.withUTF8 { addEscaped($0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Most texts have nothing to escape, and are then copied as they are.
+    private mutating func addEscaped(_ text: UnsafeBufferPointer<UInt8>) {
+        let isPlain = text.allSatisfy {
+            $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        if isPlain { return bytes.append(contentsOf: text) }
+        for byte in text {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 bytes.append(UInt8(ascii: "\\"))
@@ -100,6 +111,5 @@ public struct JSONText {
             default: bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

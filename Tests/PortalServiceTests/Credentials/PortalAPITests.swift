@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import RPC
+import Synchronization
 import Testing
 
 @testable import PortalService
@@ -87,6 +88,37 @@ struct PortalAPITests {
         #expect(
             given.serviceEventDetailsJson
                 == "{\"account_id\":\"\(TestPortal.accountID)\",\"role_name\":\"ReadOnly\"}")
+    }
+
+    @Test("keys are given to nobody who may not sign in, and not before the event is on disk")
+    func refusedCredentials() async throws {
+        let portal = try TestPortal()
+        let token = try await portal.sessionToken()
+        let path =
+            "/federation/credentials?account_id=\(TestPortal.accountID)&role_name=ReadOnly"
+        try await portal.run { client in
+            func expect(_ status: HTTPResponse.Status, _ path: String) async throws {
+                try await client.execute(uri: path, method: .get, headers: [.bearerToken: token]) {
+                    #expect($0.status == status)
+                    #expect(!String(buffer: $0.body).contains("ASIA"))
+                }
+            }
+            portal.trail.fail(with: .init(.unavailable, reason: "DOWN", message: "down"))
+            try await expect(.serviceUnavailable, path)
+            portal.trail.fail(with: nil)
+            try await expect(.badRequest, path + "&role_name=Admin")
+            portal.unassigned.value = true
+            try await expect(.forbidden, path)
+            portal.unassigned.value = false
+            // Disabled, then gone: whatever is asked for.
+            portal.directory.setEnabled(TestPortal.userID, false)
+            for path in [path, "/federation/credentials", path + "&role_name=Admin"] {
+                try await expect(.unauthorized, path)
+            }
+            portal.directory.content.withLock { $0.users = [:] }
+            try await expect(.unauthorized, path)
+        }
+        #expect(portal.trail.events.isEmpty)
     }
 
     @Test("Logout ends the session")

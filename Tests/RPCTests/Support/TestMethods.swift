@@ -62,7 +62,7 @@ final class TestService: Sendable {
         var table = MethodTable()
         table.register(TestMethods.echo, .unary { payload, _ in payload })
         table.register(TestMethods.fast, .unary { payload, _ in payload })
-        table.registerImmediate(TestMethods.fast) { payload, _, sink in
+        table.registerImmediate(TestMethods.fast, exceptWith: "who") { payload, _, sink in
             self.askedFast.withLock { $0 += 1 }
             if payload.elementsEqual("later".utf8) { return .later }
             sink.write(payload)

@@ -27,7 +27,7 @@ final class RequestBook: Sendable {
 
     /// The ID to ask with.
     func add(_ entry: Entry) -> String {
-        let id = UUID().uuidString.lowercased()
+        let id = RandomID.make()
         state.withLock { state in
             if state.order.count >= Self.countMax {
                 for old in state.order.prefix(Self.countMax / 2) { state.entries[old] = nil }
