@@ -37,12 +37,13 @@ exec {RELEASE} "$@"
 
 
 def in_order(called: list[list[str]]) -> list[str]:
-    """What most services call comes first, and then what was called first."""
-    services: dict[str, int] = {}
-    for names in called:
+    """What most services call comes first, and what the same ones call lies together; by name, so that
+    the next list differs in what has changed only."""
+    callers: dict[str, list[int]] = {}
+    for service, names in enumerate(called):
         for name in names:
-            services[name] = services.get(name, 0) + 1
-    return sorted(services, key=lambda name: -services[name])
+            callers.setdefault(name, []).append(service)
+    return sorted(callers, key=lambda name: (-len(callers[name]), callers[name], name))
 
 
 def main() -> int:

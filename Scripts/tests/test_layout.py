@@ -56,8 +56,9 @@ class LayoutTests(unittest.TestCase):
             ["main", "first", "run", "second"])
         self.assertEqual(len(called), len(set(called)))
 
-    def test_what_most_services_call_comes_first(self) -> None:
-        self.assertEqual(in_order([["a", "b", "c"], ["c", "d"], ["c", "b"]]), ["c", "b", "a", "d"])
+    def test_what_most_services_call_comes_first_and_the_rest_by_service(self) -> None:
+        self.assertEqual(in_order([["z", "b", "c"], ["c", "d"], ["a", "c", "b"]]),
+                         ["c", "b", "z", "d", "a"])
 
 
 if __name__ == "__main__":

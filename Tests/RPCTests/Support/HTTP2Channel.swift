@@ -24,7 +24,7 @@ final class HTTP2Channel: CallChannel {
         self.multiplexer = multiplexer
     }
 
-    static func open(_ address: RPCAddress, identity: TLSIdentity) async throws -> HTTP2Channel {
+    static func tls(_ identity: TLSIdentity) throws -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.trustRoots = .certificates(
             try NIOSSLCertificate.fromPEMBytes(identity.trustRoots))
@@ -35,7 +35,11 @@ final class HTTP2Channel: CallChannel {
         ).map { .certificate($0) }
         configuration.privateKey = .privateKey(
             try NIOSSLPrivateKey(bytes: identity.privateKey, format: .pem))
-        let context = try NIOSSLContext(configuration: configuration)
+        return configuration
+    }
+
+    static func open(_ address: RPCAddress, identity: TLSIdentity) async throws -> HTTP2Channel {
+        let context = try NIOSSLContext(configuration: tls(identity))
         var settings = NIOHTTP2Handler.Configuration()
         settings.connection.initialSettings = [
             HTTP2Setting(parameter: .enablePush, value: 0),
