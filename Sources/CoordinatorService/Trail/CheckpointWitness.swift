@@ -69,23 +69,31 @@ struct CheckpointWitness {
             guard let stored else { continue }
             let signed =
                 (try? TrailSignedCheckpoint(serializedBytes: stored.value)) ?? .init()
-            let known = coordinator.witnessed.state.regions[region]
-            guard signed != known?.newest.signed else { continue }
-            var event = await judged(signed, of: region, after: known?.believed, verifier)
-            if let objection = event.objection {
-                coordinator.logger.error(
-                    "the trail of another Region is not what it was",
-                    metadata: [
-                        "region": "\(region)", "reason": "\(objection.rawValue)",
-                        "explanation": "\(event.explanation)",
-                    ])
-            } else if let standing = known?.standing {
-                event.objection = standing.objection
-                event.explanation = standing.explanation
+            try await coordinator.witnessed.exclusively {
+                try await takeDown(signed, of: region, verifier)
             }
-            _ = try await coordinator.trail.record([event.draft])
-            coordinator.witnessed.add(event)
         }
+    }
+
+    private func takeDown(
+        _ signed: TrailSignedCheckpoint, of region: String, _ verifier: StatementVerifier
+    ) async throws {
+        let known = coordinator.witnessed.state.regions[region]
+        guard signed != known?.newest.signed else { return }
+        var event = await judged(signed, of: region, after: known?.believed, verifier)
+        if let objection = event.objection {
+            coordinator.logger.error(
+                "the trail of another Region is not what it was",
+                metadata: [
+                    "region": "\(region)", "reason": "\(objection.rawValue)",
+                    "explanation": "\(event.explanation)",
+                ])
+        } else if let standing = known?.standing {
+            event.objection = standing.objection
+            event.explanation = standing.explanation
+        }
+        _ = try await coordinator.trail.record([event.draft])
+        coordinator.witnessed.add(event)
     }
 
     private func judged(

@@ -19,28 +19,36 @@ extension TrailServiceHandler {
                     message:
                         "Say in 1 to \(Self.noteLengthMax) characters what is known of the cause.")
             }
-            guard let known = coordinator.witnessed.state.regions[request.region],
-                let standing = known.standing
-            else {
-                throw RPCError(
-                    .failedPrecondition, reason: "NO_TRAIL_PROBLEM",
-                    message: "There is no alarm that the trail of \(request.region) went back or "
-                        + "began anew.")
+            return try await coordinator.witnessed.exclusively {
+                try await acknowledge(request.region, event)
             }
-            guard known.newest.objection != .unsigned else {
-                throw RPCError(
-                    .failedPrecondition, reason: "CHECKPOINT_NOT_SIGNED",
-                    message: "The newest checkpoint of \(request.region) is not signed by its "
-                        + "coordinator: later ones could not follow it.")
-            }
-            var accepted = known.newest
-            accepted.objection = nil
-            accepted.explanation = ""
-            accepted.timeMicroseconds = coordinator.now()
-            // One commit: who acknowledged it, and what holds from now on.
-            _ = try await coordinator.trail.record([event, accepted.draft])
-            coordinator.witnessed.add(accepted)
-            return .with { $0.problem = standing.explanation }
         }
+    }
+
+    private func acknowledge(
+        _ region: String, _ event: TrailEvent
+    ) async throws -> TrailAcknowledgeTrailProblemResponse {
+        guard let known = coordinator.witnessed.state.regions[region],
+            let standing = known.standing
+        else {
+            throw RPCError(
+                .failedPrecondition, reason: "NO_TRAIL_PROBLEM",
+                message: "There is no alarm that the trail of \(region) went back or "
+                    + "began anew.")
+        }
+        guard known.newest.objection != .unsigned else {
+            throw RPCError(
+                .failedPrecondition, reason: "CHECKPOINT_NOT_SIGNED",
+                message: "The newest checkpoint of \(region) is not signed by its "
+                    + "coordinator: later ones could not follow it.")
+        }
+        var accepted = known.newest
+        accepted.objection = nil
+        accepted.explanation = ""
+        accepted.timeMicroseconds = coordinator.now()
+        // One commit: who acknowledged it, and what holds from now on.
+        _ = try await coordinator.trail.record([event, accepted.draft])
+        coordinator.witnessed.add(accepted)
+        return .with { $0.problem = standing.explanation }
     }
 }

@@ -48,6 +48,22 @@ final class WitnessBook: Sendable {
     }
 
     private let held = Mutex(State())
+    private let isTaken = Mutex(false)
+
+    /// Runs while nobody else takes down or acknowledges: what is recorded follows what is known.
+    ///
+    /// Throws: what the body does; `CancellationError` while it waits.
+    func exclusively<Value>(_ body: () async throws -> Value) async throws -> Value {
+        func take() -> Bool {
+            isTaken.withLock { isTaken in
+                defer { isTaken = true }
+                return !isTaken
+            }
+        }
+        while !take() { try await Task.sleep(for: .milliseconds(5)) }
+        defer { isTaken.withLock { $0 = false } }
+        return try await body()
+    }
 
     var state: State { held.withLock { $0 } }
 
