@@ -19,7 +19,7 @@ final class SQLiteCheckpointer: Sendable {
 
     private static let roundsMax = 4
     /// So many the writer may copy itself.
-    private static let restMax = 2_000
+    private static let restMax = 500
 
     private let pool: DatabasePool
     private let connection: DatabaseQueue

@@ -28,9 +28,11 @@ package final class SQLiteLogEngine: TransactionalLogEngine {
     /// Throws: `storageFull`, `storageReadOnly`, `storageFailed`; `logMismatch` when the file
     /// belongs to another Region.
     ///
-    /// `checkpointPages` is the size of the write-ahead log at which it is copied into the database.
+    /// `checkpointPages` is the size of the write-ahead log at which it is copied into the database. While
+    /// the disk takes that in, whoever syncs the write-ahead log waits: 16 MB keep that to some
+    /// milliseconds, where 128 MB were fifty.
     package init(
-        path: String, region: String, isReadOnly: Bool = false, checkpointPages: Int = 32_000
+        path: String, region: String, isReadOnly: Bool = false, checkpointPages: Int = 4_000
     ) throws {
         do {
             pool = try Self.open(path, isReadOnly: isReadOnly)
