@@ -214,7 +214,7 @@ struct MomentRestoreTests {
             let batch = ReceivedBatch(
                 sender: other.state.region, logID: LogPlace.logID, stream: stream.text,
                 entries: result.entries, after: after, through: result.through,
-                compactedThrough: result.compactedThrough)
+                compactedThrough: result.compactedThrough, purgedThrough: result.purgedThrough)
             _ = try await engine.apply(batch.validated())
         }
     }

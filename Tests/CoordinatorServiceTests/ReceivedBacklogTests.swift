@@ -14,7 +14,7 @@ struct ReceivedBacklogTests {
         message.through.sequence = sequence
         let batch = try ReceivedBatch(
             sender: "eu-west-1", logID: "x", stream: "control", entries: [], after: 0,
-            through: message.through, compactedThrough: sequence
+            through: message.through, compactedThrough: sequence, purgedThrough: 0
         ).validated()
         return ReceivedBacklog.Item(message: message, batch: batch)
     }

@@ -154,7 +154,7 @@ extension LogEngine {
         return ReceivedBatch(
             sender: sender, logID: state.identity?.logID ?? "", stream: stream.text,
             entries: result.entries, after: after, through: result.through,
-            compactedThrough: result.compactedThrough)
+            compactedThrough: result.compactedThrough, purgedThrough: result.purgedThrough)
     }
 }
 
@@ -162,12 +162,14 @@ extension ReceivedBatch {
     /// The same batch with something changed.
     func with(
         sender: String? = nil, entries: [LogEntry]? = nil, after: UInt64? = nil,
-        through: LogPosition? = nil, compactedThrough: UInt64? = nil, logID: String? = nil
+        through: LogPosition? = nil, compactedThrough: UInt64? = nil,
+        purgedThrough: UInt64? = nil, logID: String? = nil
     ) -> ReceivedBatch {
         ReceivedBatch(
             sender: sender ?? self.sender, logID: logID ?? self.logID, stream: stream,
             entries: entries ?? self.entries, after: after ?? self.after,
             through: through ?? self.through,
-            compactedThrough: compactedThrough ?? self.compactedThrough)
+            compactedThrough: compactedThrough ?? self.compactedThrough,
+            purgedThrough: purgedThrough ?? self.purgedThrough)
     }
 }

@@ -11,7 +11,7 @@ struct ReceivedBatchTests {
         let entries = [entry(1, commit: 2), entry(2, commit: 2), entry(3, commit: 3)]
         return ReceivedBatch(
             sender: Sample.primary, logID: Sample.logID, stream: "control", entries: entries,
-            after: 0, through: through(3), compactedThrough: 0)
+            after: 0, through: through(3), compactedThrough: 0, purgedThrough: 0)
     }
 
     private func entry(_ sequence: UInt64, commit: UInt64, epoch: UInt64 = 1) -> LogEntry {

@@ -48,19 +48,20 @@ struct ReplicationRulesTests {
 
     @Test("the first message of a stream says where its head is, later ones only what is new")
     func greeting() {
-        var cursor = SubscriberCursor(subscriber: "eu-west-1", after: [position(50)])
+        var cursor = SubscriberCursor(subscriber: "eu-west-1", after: [position(50)], purged: [])
         let result = ReadResult(
-            entries: [], through: position(50), isAtHead: true, compactedThrough: 0)
+            entries: [], through: position(50), isAtHead: true, compactedThrough: 0,
+            purgedThrough: 0)
         #expect(cursor.message(.control, result, state(head: 50))?.head.sequence == 50)
         #expect(cursor.message(.control, result, state(head: 50)) == nil)
     }
 
     @Test("only the primary sends the control stream, and only who asked for it gets it")
     func streams() {
-        let asked = SubscriberCursor(subscriber: "eu-west-1", after: [position(0)])
+        let asked = SubscriberCursor(subscriber: "eu-west-1", after: [position(0)], purged: [])
         #expect(asked.streams(state(head: 1)) == [.control, .regional(region)])
         #expect(asked.streams(state(head: 1, primary: "us-east-1")) == [.regional(region)])
-        let other = SubscriberCursor(subscriber: "eu-west-1", after: [])
+        let other = SubscriberCursor(subscriber: "eu-west-1", after: [], purged: [])
         #expect(other.streams(state(head: 1)) == [.regional(region)])
     }
 

@@ -52,7 +52,7 @@ package final class MemoryLog {
             try query.checkStanding(head: 0, purged: 0)
             return ReadResult(
                 entries: [], through: state.position(of: query.stream), isAtHead: true,
-                compactedThrough: 0)
+                compactedThrough: 0, purgedThrough: 0)
         }
         try query.checkStanding(head: stream.head, purged: stream.purgedThrough)
         var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
@@ -65,7 +65,8 @@ package final class MemoryLog {
         }
         return ReadResult(
             entries: batch.entries, through: batch.through(head: stream.position),
-            isAtHead: !batch.isFull, compactedThrough: stream.compactedThrough)
+            isAtHead: !batch.isFull, compactedThrough: stream.compactedThrough,
+            purgedThrough: stream.purgedThrough)
     }
 
     package func entries(of stream: StreamName, at sequences: [UInt64]) -> [LogEntry] {

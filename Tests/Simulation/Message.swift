@@ -3,7 +3,8 @@ import ReplicationLog
 
 /// What coordinators of different Regions say to each other.
 enum Message {
-    case subscribe(connection: UInt64, logID: String, after: [LogPosition])
+    case subscribe(
+        connection: UInt64, logID: String, after: [LogPosition], purged: [LogPosition])
     case entries(connection: UInt64, StreamMessage)
     case refused(connection: UInt64, LogError.Code)
     case acknowledge([LogPosition])

@@ -8,6 +8,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case skippedEntry = "skipped-entry"
     /// An append that names the one it follows is written wherever the domain stands.
     case followsAnything = "follows-anything"
+    /// Who stands before tombstones that are gone is led on all the same.
+    case forgottenTombstones = "forgotten-tombstones"
     /// A service answers at once, whatever position was asked for.
     case readBehindToken = "read-behind-token"
     /// A copy of a session that comes late takes back its revocation.

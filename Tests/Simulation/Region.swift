@@ -193,7 +193,9 @@ final class Region {
         takeOver()
         do {
             let usedSnapshot = service.usesSnapshot
-            try service.follow(log, readingID: "\(identity.logID)/\(identity.incarnation)")
+            try service.follow(
+                log, readingID: "\(identity.logID)/\(identity.incarnation)",
+                entriesMax: world.batchMax)
             if service.usesSnapshot, !usedSnapshot { world.count("start from a snapshot") }
             if let written = service.snapshot(keys: Int(world.random.number(0...3))) {
                 world.count("snapshot")

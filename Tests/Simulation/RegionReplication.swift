@@ -26,8 +26,10 @@ extension Region {
 
     func handle(_ message: Message, from sender: String) {
         switch message {
-        case .subscribe(let connection, let logID, let after):
-            subscribe(sender, connection, logID, after)
+        case .subscribe(let connection, let logID, let after, let purged):
+            subscribe(
+                sender, connection, logID,
+                SubscriberCursor(subscriber: sender, after: after, purged: purged))
         case .entries(let connection, let message):
             guard incoming[sender]?.connection == connection else { return }
             incoming[sender]?.lastSeen = world.now
@@ -68,7 +70,8 @@ extension Region {
         world.send(
             .subscribe(
                 connection: connection, logID: identity.logID,
-                after: SubscriptionRules.after(from: peer, log.state)),
+                after: SubscriptionRules.after(from: peer, log.state),
+                purged: SubscriptionRules.purged(from: peer, log.state)),
             from: self, to: peer)
     }
 
@@ -146,15 +149,14 @@ extension Region {
     // MARK: - Sending
 
     private func subscribe(
-        _ sender: String, _ connection: UInt64, _ logID: String, _ after: [LogPosition]
+        _ sender: String, _ connection: UInt64, _ logID: String, _ cursor: SubscriberCursor
     ) {
         guard let identity = log?.state.identity, identity.logID == logID else {
             return world.send(
                 .refused(connection: connection, .logMismatch), from: self, to: sender)
         }
         subscribersHeard[sender] = world.now
-        outgoing[sender] = Outgoing(
-            connection: connection, cursor: SubscriberCursor(subscriber: sender, after: after))
+        outgoing[sender] = Outgoing(connection: connection, cursor: cursor)
         acknowledgements.replicas[sender, default: .init()].isConnected = true
         pump(sender)
     }
@@ -166,8 +168,13 @@ extension Region {
             for stream in session.cursor.streams(log.state) {
                 while true {
                     var query = session.cursor.query(stream)
-                    query.entriesMax = 20
-                    let result = try log.read(query)
+                    query.entriesMax = world.batchMax
+                    let forgets = world.settings.bug == .forgottenTombstones
+                    if forgets {
+                        query.place = ReadingPlace(after: query.after, purgedBefore: .max)
+                    }
+                    var result = try log.read(query)
+                    if forgets { result.purgedThrough = 0 }
                     if let message = session.cursor.message(stream, result, log.state) {
                         world.send(
                             .entries(connection: session.connection, message), from: self,

@@ -112,6 +112,7 @@ struct SimulatedService {
     /// Whether everything there was has been applied once since the state was dropped.
     private(set) var isOpen = false
     private let bug: PlantedBug?
+    private var places: [StreamName: ReadingPlace] = [:]
     private var revivesSessions: Bool { bug == .revivedSession }
     /// What the process before has left, as long as it has not been found to be of no use.
     private var saved: SimulatedSnapshot?
@@ -126,12 +127,13 @@ struct SimulatedService {
 
     private mutating func restart() {
         core.drop()
+        places = [:]
         core.state.revivesSessions = revivesSessions
         isOpen = false
     }
 
     /// Reads what is new in the log, a step of the tail for each stream.
-    mutating func follow(_ log: MemoryLog, readingID: String) throws {
+    mutating func follow(_ log: MemoryLog, readingID: String, entriesMax: Int) throws {
         if core.logID != readingID {
             restart()
             if !adopt(readingID) { core.logID = readingID }
@@ -139,10 +141,14 @@ struct SimulatedService {
         for name in log.state.streams.keys.sorted(by: { $0.text < $1.text }) {
             while true {
                 let after = core.progress[name.text]?.sequence ?? 0
+                let known = places[name].flatMap { $0.after == after ? $0 : nil }
+                let place = known ?? ReadingPlace(after: after)
                 let result: ReadResult
                 do {
                     result = try log.read(
-                        ReadQuery(stream: name, after: after, domains: Self.domains))
+                        ReadQuery(
+                            stream: name, from: place, domains: Self.domains,
+                            entriesMax: entriesMax))
                 } catch let error as LogError
                     where error.code == .logMismatch || error.code == .positionExpired
                 {
@@ -158,6 +164,7 @@ struct SimulatedService {
                 }
                 core.apply(changes[...])
                 core.advance(to: result.through)
+                places[name] = place.advanced(to: result)
                 if result.isAtHead { break }
             }
         }

@@ -25,6 +25,8 @@ final class World {
     private var arrivals: [Link: Int64] = [:]
     /// Time that a message takes, microseconds.
     var delay: ClosedRange<Int64> = 500...3_000
+    /// Entries that are read at once, so that readers go on from within what was compacted.
+    let batchMax: Int
     private(set) var isHealing = false
     private(set) var faults: [String: Int] = [:]
     private(set) var story: [String] = []
@@ -32,6 +34,7 @@ final class World {
     init(seed: UInt64, _ settings: SimulationSettings) {
         self.settings = settings
         random = SeededRandom(seed: seed)
+        batchMax = [4, 20, 100][Int(seed % 3)]
     }
 
     func tell(_ text: @autoclosure () -> String) {

@@ -27,6 +27,7 @@ struct SimulationTests {
         .secondWriter: "one writer",
         .skippedEntry: "convergence",
         .followsAnything: "order",
+        .forgottenTombstones: "convergence",
         .readBehindToken: "token",
         .revivedSession: "revocation",
         .snapshotFromItsEnd: "token",

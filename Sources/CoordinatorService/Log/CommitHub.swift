@@ -90,7 +90,7 @@ extension CommitHub.State {
         }
         for name in recent.keys {
             guard let stream = log.streams[name] else { continue }
-            recent[name]?.stand(at: stream.position, compactedThrough: stream.compactedThrough)
+            recent[name]?.stand(stream)
         }
     }
 }

@@ -29,9 +29,9 @@ struct RecentEntries {
         }
     }
 
-    mutating func stand(at position: LogPosition, compactedThrough: UInt64) {
-        head = position
-        self.compactedThrough = compactedThrough
+    mutating func stand(_ stream: StreamState) {
+        head = stream.position
+        compactedThrough = stream.compactedThrough
     }
 
     func read(_ query: ReadQuery) -> ReadResult? {
@@ -42,9 +42,10 @@ struct RecentEntries {
             if let domains = query.domains, !domains.contains(entry.domain) { continue }
             guard batch.add(entry) else { break }
         }
+        // Tombstones stay here when they go from the disk: nothing is missing behind the reader.
         return ReadResult(
             entries: batch.entries, through: batch.through(head: head), isAtHead: !batch.isFull,
-            compactedThrough: compactedThrough)
+            compactedThrough: compactedThrough, purgedThrough: 0)
     }
 
     private func firstIndex(after sequence: UInt64) -> Int {

@@ -13,7 +13,7 @@ struct TailSession {
     private let entriesMax: Int
     private static let entriesLimit = 2_000
 
-    private var positions: [StreamName: UInt64] = [:]
+    private var places: [StreamName: ReadingPlace] = [:]
     /// Names the log and its incarnation here: positions of another one mean nothing.
     private var logID = ""
 
@@ -81,9 +81,9 @@ struct TailSession {
                 || (position.sequence <= held?.head ?? 0
                     && position.sequence >= held?.purgedThrough ?? 0)
             if !isGood { mustReset = true }
-            positions[name] = position.sequence
+            places[name] = ReadingPlace(after: position.sequence)
         }
-        if mustReset { positions = [:] }
+        if mustReset { places = [:] }
         let total = entriesToSend(state)
         let instanceARN = coordinator.instance.instance?.instanceArn ?? ""
         try await responses.write(
@@ -111,7 +111,7 @@ struct TailSession {
     /// Live keys for streams that are sent whole, what lies between for others.
     private func entriesToSend(_ state: LogState) -> UInt64 {
         state.streams.values.reduce(0) { total, stream in
-            let after = positions[stream.name] ?? 0
+            let after = places[stream.name]?.after ?? 0
             let wanted = stream.domains.filter { domains.contains($0.key) }.values
             guard wanted.contains(where: { $0.lastSequence > after }) else { return total }
             let live = wanted.reduce(0) { $0 + $1.digest.liveKeys }
@@ -125,7 +125,7 @@ struct TailSession {
         for name in names {
             while true {
                 let query = ReadQuery(
-                    stream: name, after: positions[name] ?? 0, domains: domains,
+                    stream: name, from: places[name] ?? ReadingPlace(), domains: domains,
                     entriesMax: entriesMax)
                 guard let isAtHead = try await sendBatch(query) else { return false }
                 if isAtHead { break }
@@ -138,9 +138,9 @@ struct TailSession {
     /// that was all; nil when what was read before has been taken back.
     private mutating func sendBatch(_ query: ReadQuery) async throws -> Bool? {
         var response: ByteBuffer?
-        let (through, isAtHead): (LogPosition, Bool)
+        let (through, isAtHead, purged): (LogPosition, Bool, UInt64)
         if let recent = coordinator.hub.read(query, in: logID) {
-            (through, isAtHead) = (recent.through, recent.isAtHead)
+            (through, isAtHead, purged) = (recent.through, recent.isAtHead, recent.purgedThrough)
             if through.sequence > query.after {
                 response = try MessageCoding.encode(
                     CoordinatorTailResponse.with {
@@ -152,14 +152,15 @@ struct TailSession {
             }
         } else {
             let read = try await coordinator.readEncoded(query)
-            (through, isAtHead) = (read.through, read.isAtHead)
+            (through, isAtHead, purged) = (read.through, read.isAtHead, read.purgedThrough)
             if through.sequence > query.after {
                 response = try Self.response(read, query)
             }
         }
         guard coordinator.engine.state.identity?.readingID == logID else { return nil }
         if let response {
-            positions[query.stream] = through.sequence
+            places[query.stream, default: ReadingPlace()].advance(
+                to: through.sequence, purged: purged)
             try await responses.write(encoded: response)
         }
         return isAtHead

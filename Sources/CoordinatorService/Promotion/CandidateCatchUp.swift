@@ -18,14 +18,17 @@ struct CandidateCatchUp {
             .with {
                 $0.region = coordinator.region
                 $0.logID = identity.logID
-                $0.after = [.control, .regional(peer)].map { state.position(of: $0) }
+                let streams: [StreamName] = [.control, .regional(peer)]
+                $0.after = streams.map { state.position(of: $0) }
+                $0.purged = SubscriptionRules.purged(of: streams, state)
             }, options: CallOptions(timeout: Self.timeMax))
         for try await message in messages where message.stream == StreamName.control.text {
             let position = try await coordinator.engine.apply(
                 ReceivedBatch(
                     sender: peer, logID: identity.logID, stream: message.stream,
                     entries: message.entries, after: message.after.sequence,
-                    through: message.through, compactedThrough: message.compactedThrough
+                    through: message.through, compactedThrough: message.compactedThrough,
+                    purgedThrough: message.purgedThrough
                 ).validated())
             if position.sequence >= target.sequence { return }
         }

@@ -105,7 +105,9 @@ struct ForkExport {
         after: UInt64, through head: UInt64
     ) async throws -> (found: [Found], through: UInt64) {
         do {
-            let result = try await coordinator.read(ReadQuery(stream: .control, after: after))
+            // What compaction has removed was replaced by what is read.
+            let place = ReadingPlace(after: after, purgedBefore: .max)
+            let result = try await coordinator.read(ReadQuery(stream: .control, from: place))
             return (result.entries.map { Found(entry: $0) }, result.through.sequence)
         } catch let error as LogError where error.damaged?.stream == .control {
             let through = min(after + 500, head)

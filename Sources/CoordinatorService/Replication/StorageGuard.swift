@@ -45,13 +45,13 @@ struct StorageGuard {
 
     /// Reads a stream from its beginning to its head, at a measured pace.
     private func read(_ stream: StreamName) async throws {
-        var after: UInt64 = 0
+        var place = ReadingPlace()
         while true {
-            let query = ReadQuery(stream: stream, after: after)
+            let query = ReadQuery(stream: stream, from: place)
             let result = try await coordinator.mending {
                 try await coordinator.engine.read(query)
             }
-            after = result.through.sequence
+            place.advance(to: result.through.sequence, purged: result.purgedThrough)
             if result.isAtHead { return }
             try await Task.sleep(for: coordinator.settings.timings.scrubPause)
         }

@@ -23,7 +23,8 @@ struct SubscribeSession {
         logID = request.logID
         epoch = coordinator.epoch
         pace = LaggardPace(commits: coordinator.hub.version, at: .now)
-        cursor = SubscriberCursor(subscriber: subscriber, after: request.after)
+        cursor = SubscriberCursor(
+            subscriber: subscriber, after: request.after, purged: request.purged)
     }
 
     /// Runs until cancelled or until the subscriber or this Region is no longer part of the log.
@@ -57,7 +58,7 @@ struct SubscribeSession {
                 let read = try await coordinator.readEncoded(query)
                 result = ReadResult(
                     entries: [], through: read.through, isAtHead: read.isAtHead,
-                    compactedThrough: read.compactedThrough)
+                    compactedThrough: read.compactedThrough, purgedThrough: read.purgedThrough)
                 entries = read.entries
             }
             let state = coordinator.engine.state
@@ -90,6 +91,7 @@ struct SubscribeSession {
             $0.after.stream = message.stream.text
             $0.after.sequence = message.after
             $0.compactedThrough = message.compactedThrough
+            $0.purgedThrough = message.purgedThrough
         }
     }
 }

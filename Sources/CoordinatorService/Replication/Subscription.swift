@@ -61,6 +61,7 @@ struct Subscription {
                 $0.region = coordinator.region
                 $0.logID = identity.logID
                 $0.after = SubscriptionRules.after(from: peer, state)
+                $0.purged = SubscriptionRules.purged(from: peer, state)
             })
         try await withThrowingTaskGroup(of: Void.self) { group in
             let backlog = ReceivedBacklog()
@@ -82,7 +83,7 @@ struct Subscription {
             let batch = try ReceivedBatch(
                 sender: peer, logID: logID, stream: message.stream, entries: message.entries,
                 after: message.after.sequence, through: message.through,
-                compactedThrough: message.compactedThrough
+                compactedThrough: message.compactedThrough, purgedThrough: message.purgedThrough
             ).validated()
             try await backlog.put(ReceivedBacklog.Item(message: message, batch: batch))
         }

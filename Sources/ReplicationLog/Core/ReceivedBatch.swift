@@ -12,10 +12,12 @@ package struct ReceivedBatch: Sendable {
     package let through: LogPosition
     /// Superseded entries up to here may be missing.
     package let compactedThrough: UInt64
+    /// Tombstones up to here were gone when the entries were read.
+    package let purgedThrough: UInt64
 
     package init(
         sender: String, logID: String, stream: String, entries: [LogEntry], after: UInt64,
-        through: LogPosition, compactedThrough: UInt64
+        through: LogPosition, compactedThrough: UInt64, purgedThrough: UInt64
     ) {
         self.sender = sender
         self.logID = logID
@@ -24,6 +26,7 @@ package struct ReceivedBatch: Sendable {
         self.after = after
         self.through = through
         self.compactedThrough = compactedThrough
+        self.purgedThrough = purgedThrough
     }
 
     /// Checks everything that needs no state: form, limits, order, commits, checksums.
@@ -33,7 +36,9 @@ package struct ReceivedBatch: Sendable {
         guard let name = StreamName(stream) else {
             throw LogError(.invalidRecord, "A batch names no stream.")
         }
-        guard through.stream == stream, through.sequence < 1 << 47, after <= through.sequence else {
+        guard through.stream == stream, through.sequence < 1 << 47, after <= through.sequence,
+            purgedThrough < 1 << 47
+        else {
             throw LogError(.invalidRecord, "A batch of \(stream) ends nowhere.")
         }
         var previous = after
@@ -110,6 +115,11 @@ package struct ValidatedBatch: Sendable {
                     + "\(batch.after).")
         }
         guard batch.through.sequence > head else { return [] }
+        let place = ReadingPlace(after: head, purgedBefore: held?.purgedThrough ?? 0)
+        guard place.isServed(purged: batch.purgedThrough) else {
+            throw LogError(
+                .gap, "Deletions after \(head) in \(stream) are missing: the sender has none left.")
+        }
         let news = batch.entries.drop { $0.sequence <= head }
         if let first = news.first {
             try gate.admitEpoch(first.epoch, of: stream, headEpoch: held?.headEpoch ?? 0)

@@ -11,14 +11,18 @@ package struct EncodedRead: Sendable {
     /// Whether `through` was the head when it was read.
     package var isAtHead: Bool
     package var compactedThrough: UInt64
+    /// Tombstones up to here were gone when it was read.
+    package var purgedThrough: UInt64
 
     package init(
-        entries: [UInt8], through: LogPosition, isAtHead: Bool, compactedThrough: UInt64
+        entries: [UInt8], through: LogPosition, isAtHead: Bool, compactedThrough: UInt64,
+        purgedThrough: UInt64
     ) {
         self.entries = entries
         self.through = through
         self.isAtHead = isAtHead
         self.compactedThrough = compactedThrough
+        self.purgedThrough = purgedThrough
     }
 }
 
@@ -32,7 +36,7 @@ extension LogEngine {
         }
         return EncodedRead(
             entries: encoder.bytes, through: result.through, isAtHead: result.isAtHead,
-            compactedThrough: result.compactedThrough)
+            compactedThrough: result.compactedThrough, purgedThrough: result.purgedThrough)
     }
 }
 

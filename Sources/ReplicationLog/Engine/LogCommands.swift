@@ -65,20 +65,31 @@ package struct AppendOutcome: Hashable, Sendable {
 /// What to read of a stream.
 package struct ReadQuery: Sendable {
     package var stream: StreamName
-    /// Entries after this sequence, which is the end of a commit (or 0).
-    package var after: UInt64
+    /// Entries after where the reader stands, which is the end of a commit (or 0).
+    package var place: ReadingPlace
     /// Only entries of these domains; nil: all.
     package var domains: Set<String>?
     /// The batch ends with the first commit that reaches a limit.
     package var entriesMax: Int
     package var bytesMax: Int
 
+    package var after: UInt64 { place.after }
+
     package init(
         stream: StreamName, after: UInt64, domains: Set<String>? = nil, entriesMax: Int = 2_000,
         bytesMax: Int = 1 << 20
     ) {
+        self.init(
+            stream: stream, from: ReadingPlace(after: after), domains: domains,
+            entriesMax: entriesMax, bytesMax: bytesMax)
+    }
+
+    package init(
+        stream: StreamName, from place: ReadingPlace, domains: Set<String>? = nil,
+        entriesMax: Int = 2_000, bytesMax: Int = 1 << 20
+    ) {
         self.stream = stream
-        self.after = after
+        self.place = place
         self.domains = domains
         self.entriesMax = entriesMax
         self.bytesMax = bytesMax
@@ -91,7 +102,7 @@ package struct ReadQuery: Sendable {
                 .logMismatch,
                 "\(stream) stands at \(head) here, before the reader at \(after).")
         }
-        guard after == 0 || after >= purged else {
+        guard place.isServed(purged: purged) else {
             throw LogError(
                 .positionExpired,
                 "Deletions after \(after) in \(stream) are no longer kept: copy again.")
@@ -107,14 +118,18 @@ package struct ReadResult: Sendable {
     /// Whether `through` was the head when it was read.
     package var isAtHead: Bool
     package var compactedThrough: UInt64
+    /// Tombstones up to here were gone when it was read.
+    package var purgedThrough: UInt64
 
     package init(
-        entries: [LogEntry], through: LogPosition, isAtHead: Bool, compactedThrough: UInt64
+        entries: [LogEntry], through: LogPosition, isAtHead: Bool, compactedThrough: UInt64,
+        purgedThrough: UInt64
     ) {
         self.entries = entries
         self.through = through
         self.isAtHead = isAtHead
         self.compactedThrough = compactedThrough
+        self.purgedThrough = purgedThrough
     }
 }
 

@@ -11,6 +11,10 @@ extension LogTransaction {
             try prefetch(news, in: stream)
             try store(news, in: &stream)
             noteWrite()
+            // A copy that begins now lacks what was deleted by tombstones that are gone.
+            if head == 0 {
+                stream.purgedThrough = max(stream.purgedThrough, batch.batch.purgedThrough)
+            }
             stream.head = through.sequence
             stream.headEpoch = max(stream.headEpoch, through.epoch)
             stream.compactedThrough = max(

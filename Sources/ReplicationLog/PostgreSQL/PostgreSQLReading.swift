@@ -15,13 +15,15 @@ extension PostgreSQLLogEngine {
             guard let stream = state.streams[query.stream] else {
                 try query.checkStanding(head: 0, purged: 0)
                 return ReadResult(
-                    entries: [], through: head, isAtHead: true, compactedThrough: 0)
+                    entries: [], through: head, isAtHead: true, compactedThrough: 0,
+                    purgedThrough: 0)
             }
             try query.checkStanding(head: stream.head, purged: stream.purgedThrough)
             let batch = try Self.entries(query, of: stream, connection)
             return ReadResult(
                 entries: batch.entries, through: batch.through(head: stream.position),
-                isAtHead: !batch.isFull, compactedThrough: stream.compactedThrough)
+                isAtHead: !batch.isFull, compactedThrough: stream.compactedThrough,
+                purgedThrough: stream.purgedThrough)
         }
     }
 

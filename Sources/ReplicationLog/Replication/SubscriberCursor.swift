@@ -8,18 +8,23 @@ package struct SubscriberCursor: Sendable {
     package let subscriber: String
     private let returnsOwnStream: Bool
     private let wantsControl: Bool
-    private var positions: [StreamName: UInt64] = [:]
+    private var places: [StreamName: ReadingPlace] = [:]
     private var greeted: Set<StreamName> = []
 
-    /// `after` are the positions from which the subscriber goes on. Naming its own stream, it asks
-    /// for that back.
-    package init(subscriber: String, after: [LogPosition]) {
+    /// `after` are the positions from which the subscriber goes on, and `purged` says up to where
+    /// tombstones were gone when its copies were begun. Naming its own stream, it asks for that back.
+    package init(subscriber: String, after: [LogPosition], purged: [LogPosition]) {
         self.subscriber = subscriber
+        let marks = Dictionary(
+            purged.prefix(64).map { ($0.stream, $0.sequence) },
+            uniquingKeysWith: { _, last in last })
         for position in after.prefix(64) {
-            if let name = StreamName(position.stream) { positions[name] = position.sequence }
+            guard let name = StreamName(position.stream) else { continue }
+            places[name] = ReadingPlace(
+                after: position.sequence, purgedBefore: marks[position.stream] ?? 0)
         }
-        wantsControl = positions[.control] != nil
-        returnsOwnStream = positions[.regional(subscriber)] != nil
+        wantsControl = places[.control] != nil
+        returnsOwnStream = places[.regional(subscriber)] != nil
     }
 
     /// What this Region writes, and for a returning Region its own stream as the primary holds it:
@@ -43,7 +48,7 @@ package struct SubscriberCursor: Sendable {
 
     /// What to read next of a stream.
     package func query(_ stream: StreamName) -> ReadQuery {
-        ReadQuery(stream: stream, after: positions[stream] ?? 0)
+        ReadQuery(stream: stream, from: places[stream] ?? ReadingPlace())
     }
 
     /// The message that carries what was read; nil when it would say nothing new. The first message
@@ -51,14 +56,15 @@ package struct SubscriberCursor: Sendable {
     package mutating func message(
         _ stream: StreamName, _ result: ReadResult, _ state: LogState
     ) -> StreamMessage? {
-        let after = positions[stream] ?? 0
+        let after = places[stream]?.after ?? 0
         guard result.through.sequence > after || !greeted.contains(stream) else { return nil }
         greeted.insert(stream)
-        positions[stream] = result.through.sequence
+        places[stream, default: ReadingPlace()].advance(
+            to: result.through.sequence, purged: result.purgedThrough)
         let held = state.streams[stream]
         return StreamMessage(
             stream: stream, entries: result.entries, after: after, through: result.through,
             head: held?.position ?? result.through, entriesTotal: held?.entries ?? 0,
-            compactedThrough: result.compactedThrough)
+            compactedThrough: result.compactedThrough, purgedThrough: result.purgedThrough)
     }
 }

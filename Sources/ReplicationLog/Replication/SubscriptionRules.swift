@@ -1,4 +1,5 @@
 package import Contracts
+import SwiftProtobuf
 
 /// What a Region that replicates from a peer asks for and does with what comes.
 package enum SubscriptionRules {
@@ -17,6 +18,22 @@ package enum SubscriptionRules {
     /// The positions to go on from.
     package static func after(from peer: String, _ state: LogState) -> [LogPosition] {
         streams(from: peer, state).map { state.position(of: $0) }
+    }
+
+    /// Up to where tombstones were gone when the copies held here were begun.
+    package static func purged(from peer: String, _ state: LogState) -> [LogPosition] {
+        purged(of: streams(from: peer, state), state)
+    }
+
+    /// The same of streams that are named.
+    package static func purged(of streams: [StreamName], _ state: LogState) -> [LogPosition] {
+        streams.compactMap { name in
+            guard let stream = state.streams[name], stream.purgedThrough > 0 else { return nil }
+            return .with {
+                $0.stream = name.text
+                $0.sequence = stream.purgedThrough
+            }
+        }
     }
 
     /// What to acknowledge to the peer: its own streams that are applied here.

@@ -13,7 +13,7 @@ extension SQLiteLogEngine {
             guard let standing = try Self.standing(query, db) else {
                 return EncodedRead(
                     entries: [], through: .with { $0.stream = query.stream.text },
-                    isAtHead: true, compactedThrough: 0)
+                    isAtHead: true, compactedThrough: 0, purgedThrough: 0)
             }
             var reading = EncodedReading(query)
             if let statement = try Self.statement(query, standing, db) {
@@ -25,7 +25,8 @@ extension SQLiteLogEngine {
             }
             return EncodedRead(
                 entries: reading.encoder.bytes, through: reading.through(head: standing.head),
-                isAtHead: !reading.isFull, compactedThrough: standing.compactedThrough)
+                isAtHead: !reading.isFull, compactedThrough: standing.compactedThrough,
+                purgedThrough: standing.purgedThrough)
         }
     }
 }

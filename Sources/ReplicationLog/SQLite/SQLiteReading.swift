@@ -23,7 +23,7 @@ extension SQLiteLogEngine {
         guard let standing = try standing(query, db) else {
             return ReadResult(
                 entries: [], through: .with { $0.stream = query.stream.text }, isAtHead: true,
-                compactedThrough: 0)
+                compactedThrough: 0, purgedThrough: 0)
         }
         var batch = CommitBatch(entriesMax: query.entriesMax, bytesMax: query.bytesMax)
         if let statement = try statement(query, standing, db) {
@@ -35,7 +35,8 @@ extension SQLiteLogEngine {
         }
         return ReadResult(
             entries: batch.entries, through: batch.through(head: standing.head),
-            isAtHead: !batch.isFull, compactedThrough: standing.compactedThrough)
+            isAtHead: !batch.isFull, compactedThrough: standing.compactedThrough,
+            purgedThrough: standing.purgedThrough)
     }
 
     /// Where a stream stands in storage.
@@ -44,6 +45,7 @@ extension SQLiteLogEngine {
         let stream: Int64
         let head: LogPosition
         let compactedThrough: UInt64
+        let purgedThrough: UInt64
     }
 
     /// Nil when nothing of the stream is there.
@@ -60,11 +62,11 @@ extension SQLiteLogEngine {
         head.stream = query.stream.text
         head.epoch = UInt64(row["head_epoch"] as Int64)
         head.sequence = UInt64(row["head"] as Int64)
-        try query.checkStanding(
-            head: head.sequence, purged: UInt64(row["purged_through"] as Int64))
+        let purged = UInt64(row["purged_through"] as Int64)
+        try query.checkStanding(head: head.sequence, purged: purged)
         return Standing(
             stream: row["id"], head: head,
-            compactedThrough: UInt64(row["compacted_through"] as Int64))
+            compactedThrough: UInt64(row["compacted_through"] as Int64), purgedThrough: purged)
     }
 
     /// The rows to read; nil when the stream has none of the domains.

@@ -157,7 +157,8 @@ extension World {
         }
         let batch = ReceivedBatch(
             sender: World.primary, logID: engine.state.identity?.logID ?? "", stream: "control",
-            entries: [entry], after: head.sequence, through: through, compactedThrough: 0)
+            entries: [entry], after: head.sequence, through: through, compactedThrough: 0,
+            purgedThrough: 0)
         _ = try await engine.apply(batch.validated())
         await engine.close()
     }

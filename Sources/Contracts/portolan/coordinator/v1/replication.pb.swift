@@ -31,6 +31,10 @@ public nonisolated struct CoordinatorSubscribeRequest: Sendable {
 
   public var after: [LogPosition] = []
 
+  /// Of streams in `after`: tombstones up to here were gone when the copy held here was begun, so that
+  /// what they deleted was never in it. Streams of which none were gone may be left out.
+  public var purged: [LogPosition] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -82,6 +86,9 @@ public nonisolated struct CoordinatorSubscribeResponse: Sendable {
 
   /// Superseded entries up to this sequence may be missing; beyond it entries are dense.
   public var compactedThrough: UInt64 = 0
+
+  /// Tombstones up to this sequence were gone when the entries were read.
+  public var purgedThrough: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -394,7 +401,7 @@ fileprivate nonisolated let _protobuf_package = "portolan.coordinator.v1"
 
 nonisolated extension CoordinatorSubscribeRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SubscribeRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{3}log_id\0\u{1}after\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}region\0\u{3}log_id\0\u{1}after\0\u{1}purged\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -405,6 +412,7 @@ nonisolated extension CoordinatorSubscribeRequest: SwiftProtobuf.Message, SwiftP
       case 1: try { try decoder.decodeSingularStringField(value: &self.region) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.logID) }()
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.after) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.purged) }()
       default: break
       }
     }
@@ -420,6 +428,9 @@ nonisolated extension CoordinatorSubscribeRequest: SwiftProtobuf.Message, SwiftP
     if !self.after.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.after, fieldNumber: 3)
     }
+    if !self.purged.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.purged, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -427,6 +438,7 @@ nonisolated extension CoordinatorSubscribeRequest: SwiftProtobuf.Message, SwiftP
     if lhs.region != rhs.region {return false}
     if lhs.logID != rhs.logID {return false}
     if lhs.after != rhs.after {return false}
+    if lhs.purged != rhs.purged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -434,7 +446,7 @@ nonisolated extension CoordinatorSubscribeRequest: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SubscribeResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}entries\0\u{1}through\0\u{1}head\0\u{3}entries_total\0\u{3}sent_at_us\0\u{1}after\0\u{3}compacted_through\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}entries\0\u{1}through\0\u{1}head\0\u{3}entries_total\0\u{3}sent_at_us\0\u{1}after\0\u{3}compacted_through\0\u{3}purged_through\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -450,6 +462,7 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.sentAtUs) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._after) }()
       case 8: try { try decoder.decodeSingularUInt64Field(value: &self.compactedThrough) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.purgedThrough) }()
       default: break
       }
     }
@@ -484,6 +497,9 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
     if self.compactedThrough != 0 {
       try visitor.visitSingularUInt64Field(value: self.compactedThrough, fieldNumber: 8)
     }
+    if self.purgedThrough != 0 {
+      try visitor.visitSingularUInt64Field(value: self.purgedThrough, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -496,6 +512,7 @@ nonisolated extension CoordinatorSubscribeResponse: SwiftProtobuf.Message, Swift
     if lhs.sentAtUs != rhs.sentAtUs {return false}
     if lhs._after != rhs._after {return false}
     if lhs.compactedThrough != rhs.compactedThrough {return false}
+    if lhs.purgedThrough != rhs.purgedThrough {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
