@@ -14,7 +14,7 @@ from .rows import Results
 from .system import System
 
 #: Without the Region and with it: what drifts during the row cancels out.
-TURNS = (False, True, True, False) * 3
+TURNS = (False, True, True, False) * 5
 
 
 def measure(system: System, results: Results, behind: int) -> None:
@@ -23,7 +23,9 @@ def measure(system: System, results: Results, behind: int) -> None:
     On two Regions' machines only what the primary does for the other would cost it anything. So the
     primary has one core by itself, and the other Region and the load generator have the other one;
     the Region copies with what the generator leaves, onto a disk of its own (in memory). Its
-    coordinator stands still while it falls behind, and in the turns without it.
+    coordinator stands still while it falls behind, and in the turns without it. The primary's
+    directory writes no snapshots meanwhile: one takes seconds of a core, every fourth turn or so, and
+    would be counted for whichever kind of turn it falls into.
     """
     primary, other = system.world.primary, system.world.additional
     system.kill("coordinator", other)
@@ -33,7 +35,8 @@ def measure(system: System, results: Results, behind: int) -> None:
     rates: dict[bool, list[float]] = {False: [], True: []}
     used: dict[bool, list[float]] = {False: [], True: []}
     runs = False
-    with _disk_in_memory(system, other), _cores(system, primary, other):
+    with (_no_snapshots(system), _disk_in_memory(system, other),
+          _cores(system, primary, other)):
         for turn, wanted in enumerate(TURNS):
             if wanted and not runs:
                 system.cluster.start(other, ("coordinator",))
@@ -98,6 +101,23 @@ def _cores(system: System, primary: str, other: str) -> Iterator[None]:
         os.sched_setaffinity(0, usable)
         confine(primary, usable)
         confine(other, usable)
+
+
+@contextmanager
+def _no_snapshots(system: System) -> Iterator[None]:
+    """The primary's directory with a pace at which none is due."""
+    system.set(system.world.primary, "snapshotEntries", 1_000_000_000)
+    _restart_directory(system)
+    try:
+        yield
+    finally:
+        system.set(system.world.primary, "snapshotEntries", None)
+        _restart_directory(system)
+
+
+def _restart_directory(system: System) -> None:
+    system.restart("directory")
+    system.wait_open(system.world.primary, system.people)
 
 
 @contextmanager

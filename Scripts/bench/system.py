@@ -143,6 +143,12 @@ class System:
 
         eventually(f"the directory of {region} serves {users} people", is_open, seconds, 0.02)
 
+    # The configuration, which a service reads when it starts.
+
+    def set(self, region: str, name: str, value: object | None) -> None:
+        """Sets a name at the top of a Region's configuration; None takes it out."""
+        _set(self.cluster.directory / f"{region}.json", name, value)
+
     # The instance.
 
     def set_up(self) -> None:
@@ -166,8 +172,14 @@ class System:
 
 def usual_configuration(cluster: Cluster) -> None:
     """Takes out of the demo's configuration what is only for its story."""
-    for region in (path for path in cluster.directory.glob("*-*-*.json")):
-        settings = json.loads(region.read_text())
+    for path in cluster.directory.glob("*-*-*.json"):
         for name in ("dataKeyHoldSeconds", "snapshotEntries"):
-            settings.pop(name, None)
-        region.write_text(json.dumps(settings, indent=2) + "\n")
+            _set(path, name, None)
+
+
+def _set(path: Path, name: str, value: object | None) -> None:
+    settings = json.loads(path.read_text())
+    settings.pop(name, None)
+    if value is not None:
+        settings[name] = value
+    path.write_text(json.dumps(settings, indent=2) + "\n")
