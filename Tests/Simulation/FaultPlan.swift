@@ -20,7 +20,7 @@ final class FaultPlan {
         }
         let kinds: [(Double, () -> Void)] = [
             (60, crash), (60, partition), (40, oneWay), (30, pause), (20, fillDisk),
-            (30, jumpClock), (25, flipBit), (30, restartService), (10, longAbsence),
+            (30, jumpClock), (25, flipBit), (30, restartService), (25, longAbsence),
             (40, promote), (25, promoteByForce),
         ]
         for (likelihood, fault) in kinds where world.random.chance(likelihood) {
@@ -114,7 +114,7 @@ final class FaultPlan {
     /// A Region is away for longer than deletions are remembered.
     private func longAbsence() {
         world.count("long absence")
-        region().crash(for: world.random.number(16_000_000...25_000_000))
+        region().crash(for: world.random.number(8_000_000...18_000_000))
     }
 
     private func promote() {

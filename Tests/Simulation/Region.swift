@@ -6,7 +6,7 @@ import ReplicationLog
 final class Region {
     static let logID = "11111111-1111-4111-8111-111111111111"
     /// How long deletions are remembered here: short, so that runs get past it.
-    static let horizon: Int64 = 15_000_000
+    static let horizon: Int64 = 6_000_000
 
     struct Incoming {
         let connection: UInt64

@@ -241,7 +241,12 @@ extension Region {
                 through: acknowledgements.compactable(
                     stream, members: world.settings.regions, seenSince: horizon, log.state),
                 tombstonesBeforeMicroseconds: horizon, limit: 40)
+            let before = log.state.streams[stream]?.purgedThrough
             _ = try? transact { try $0.compact(request) }
+            if let after = self.log?.state.streams[stream]?.purgedThrough, after != before {
+                world.count("tombstones removed")
+                world.tell("\(name) has removed tombstones of \(stream) through \(after)")
+            }
         }
     }
 
