@@ -41,7 +41,7 @@ def main() -> int:
     wanted = [part for part in os.environ.get("ROWS", "").split(",") if part]
     rows = (kms_rows.ROWS + cli_rows.ROWS + sign_in_rows.ROWS + encryption_sdk_rows.ROWS
             + identity_rows.ROWS + refusal_rows.ROWS + application_rows.ROWS + terraform_rows.ROWS
-            + admin_rows.ROWS + kms_rows.LAST_ROWS)
+            + admin_rows.ROWS + kms_rows.LAST_ROWS + application_rows.LAST_ROWS)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="portolan-aws-") as directory:
         world = prepare(binary, Path(directory), int(os.environ.get("PORT_BASE", "27600")))

@@ -267,6 +267,26 @@ def recorded(world: World) -> str:
     return opened["requestParameters"]["applicationArn"].rsplit("/", 1)[1]
 
 
+def primary_lost(world: World) -> str:
+    """With every process of the primary killed, an application of the other Region is made there."""
+    arn, there = instance_of(world)["InstanceArn"], world.client("sso-admin", ADDITIONAL)
+    user = {"PrincipalType": "USER", "PrincipalId": user_id(world, PEOPLE[0])}
+    world.cluster.kill(PRIMARY)
+    try:
+        one = {"ApplicationArn": there.create_application(
+            InstanceArn=arn, ApplicationProviderArn=CUSTOM, Name="Lifeboat",
+            PortalOptions=PORTAL)["ApplicationArn"]}
+        there.create_application_assignment(**one, **user)
+        assert "Lifeboat" in portal_page(world, ADDITIONAL, PEOPLE[0])
+    finally:
+        world.cluster.start(PRIMARY)
+        world.cluster.wait_healthy(PRIMARY)
+    here = world.client("sso-admin")
+    eventually("the primary knows it", lambda: _described(here, one), seconds=30)
+    there.delete_application(**one)
+    return "assigned and seen there, known to the primary when it is back"
+
+
 ROWS = [
     ("sso-admin applications: create, client token, describe, update", applications),
     ("sso-admin applications: what does not fit, or is not allowed", misfits),
@@ -278,3 +298,5 @@ ROWS = [
     ("sso-admin applications: the AWS CLI", by_hand),
     ("sso-admin applications: the trail", recorded),
 ]
+
+LAST_ROWS = [("sso-admin applications: while the primary is dead", primary_lost)]

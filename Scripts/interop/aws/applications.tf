@@ -148,14 +148,9 @@ output "elsewhere" {
 }
 
 output "user" {
-  value = one([for a in data.aws_ssoadmin_principal_application_assignments.user.application_assignments :
-  a.principal_id if a.application_arn == aws_ssoadmin_application.charts.application_arn])
+  value = data.aws_identitystore_user.this.user_id
 }
 
 output "group" {
-  value = aws_ssoadmin_application_assignment.group.principal_id
-}
-
-output "assigned" {
-  value = length(data.aws_ssoadmin_application_assignments.charts.application_assignments)
+  value = data.aws_identitystore_group.this.group_id
 }

@@ -89,6 +89,13 @@ def _outputs(world: World) -> dict:
     return {name: output["value"] for name, output in told.items()}
 
 
+def _assigned(world: World, source: str) -> set[str]:
+    """Whom a data source has found, from the state: outputs of its blocks are a plan behind."""
+    told = json.loads(_terraform(world, "show", "-json"))["values"]["root_module"]["resources"]
+    found = next(r["values"] for r in told if r["mode"] == "data" and r["type"] == source)
+    return {a["principal_id"] for a in found["application_assignments"]}
+
+
 def apply(world: World) -> str:
     if not world.facts.get("terraform"):
         return NOT_TRIED
@@ -96,7 +103,9 @@ def apply(world: World) -> str:
     arns = world.facts["terraform outputs"] = _outputs(world)
     told = world.client("sso-admin").describe_application(ApplicationArn=arns["charts"])
     expect(told["PortalOptions"]["SignInOptions"]["ApplicationUrl"], "https://soundings.example/")
-    expect((arns["user"], arns["assigned"]), (user_id(world, PEOPLE[0]), 2))
+    expect(arns["user"], user_id(world, PEOPLE[0]))
+    expect(_assigned(world, "aws_ssoadmin_application_assignments"), {arns["user"], arns["group"]})
+    expect(_assigned(world, "aws_ssoadmin_principal_application_assignments"), {arns["user"]})
     seen = eventually("the primary lists the additional Region's", lambda: [
         a for a in world.client("sso-admin").list_applications(
             InstanceArn=instance_of(world)["InstanceArn"])["Applications"]
