@@ -150,6 +150,28 @@ struct ApplicationAssignmentTests {
         }
     }
 
+    @Test("an application is assigned to a thousand groups and to no more, and still to people")
+    func quota() async throws {
+        let groups = (0...1_000).map { "group-\($0)" }
+        groups.forEach { world.directory.add(group: $0) }
+        try await world.withPermissions { permissions in
+            let arn = try await permissions.createApplication("wiki").application.applicationArn
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for group in groups.dropLast() {
+                    tasks.addTask {
+                        _ = try await permissions.assignApplication(arn, to: .group, group)
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+            let error = await failure {
+                try await permissions.assignApplication(arn, to: .group, groups[1_000])
+            }
+            #expect(error?.reason == "QUOTA_EXCEEDED")
+            _ = try await permissions.assignApplication(arn, to: .user, World.anna)
+        }
+    }
+
     @Test("an application without an address, or hidden, is reached like others")
     func hidden() async throws {
         try await world.withPermissions { permissions in
