@@ -114,8 +114,8 @@ let package = Package(
         .target(
             name: "PermissionService",
             dependencies: [
-                "ReplicatedState", "ServiceKit", "Contracts", "RPC", collections, logging, metrics,
-                nioCore, protobuf,
+                "ReplicatedState", "ServiceKit", "Contracts", "Cryptography", "RPC", collections,
+                logging, metrics, nioCore, protobuf,
             ],
             swiftSettings: strict),
         .target(

@@ -26,7 +26,7 @@ struct ApplicationTests {
     @Test(
         "start URLs that are no http address are refused",
         arguments: [
-            "", "javascript:alert(1)", "ftp://example.com", "https://", "example.com",
+            "javascript:alert(1)", "ftp://example.com", "https://", "example.com", " ",
         ])
     func startURL(_ url: String) async throws {
         try await world.withPermissions { permissions in

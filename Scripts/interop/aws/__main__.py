@@ -1,4 +1,4 @@
-"""AWS tools against two running Regions: boto3, the AWS CLI, the AWS Encryption SDK.
+"""AWS tools against two running Regions: boto3, the AWS CLI, the AWS Encryption SDK, Terraform.
 
 `make interop` runs it. Prints a line per row and ends with status 1 when one fails.
 PORT_BASE chooses the ports, ROWS=part,part only rows whose name holds a part.
@@ -20,12 +20,14 @@ from Scripts.demo import resolver  # noqa: E402 - after the filter
 
 from . import (  # noqa: E402
     admin_rows,
+    application_rows,
     cli_rows,
     encryption_sdk_rows,
     identity_rows,
     kms_rows,
     refusal_rows,
     sign_in_rows,
+    terraform_rows,
 )
 from .world import prepare, stop  # noqa: E402
 
@@ -38,7 +40,8 @@ def main() -> int:
     binary = Path(sys.argv[1]) if len(sys.argv) > 1 else BINARY
     wanted = [part for part in os.environ.get("ROWS", "").split(",") if part]
     rows = (kms_rows.ROWS + cli_rows.ROWS + sign_in_rows.ROWS + encryption_sdk_rows.ROWS
-            + identity_rows.ROWS + refusal_rows.ROWS + admin_rows.ROWS + kms_rows.LAST_ROWS)
+            + identity_rows.ROWS + refusal_rows.ROWS + application_rows.ROWS + terraform_rows.ROWS
+            + admin_rows.ROWS + kms_rows.LAST_ROWS + application_rows.LAST_ROWS)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="portolan-aws-") as directory:
         world = prepare(binary, Path(directory), int(os.environ.get("PORT_BASE", "27600")))

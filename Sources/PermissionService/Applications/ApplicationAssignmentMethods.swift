@@ -20,6 +20,15 @@ extension PermissionHandler {
             let arn = given.applicationArn
             let written = try await applications.submit(until: context.deadline) { state in
                 _ = try self.ownApplication(arn, in: state)
+                guard !state.isAssigned(arn, principal) else {
+                    throw RPCError.taken(
+                        "ASSIGNMENT_EXISTS", "The application is assigned to them already.")
+                }
+                if principal.isGroup {
+                    try PermissionLimits.check(
+                        state.groupCount(ofApplication: arn), PermissionLimits.applicationGroups,
+                        "groups that it is assigned to")
+                }
                 let key = RecordKey.applicationAssignment(arn, principal)
                 return DomainWrite(
                     (), changes: [.put(key, version: state.nextVersion(key), bytes)],
@@ -43,7 +52,7 @@ extension PermissionHandler {
             let arn = given.applicationArn
             let written = try await applications.submit(until: context.deadline) { state in
                 _ = try self.ownApplication(arn, in: state)
-                guard state.principals(ofApplication: arn).contains(principal) else {
+                guard state.isAssigned(arn, principal) else {
                     throw RPCError.missing(
                         "ASSIGNMENT_NOT_FOUND", "There is no such application assignment.")
                 }
@@ -53,32 +62,6 @@ extension PermissionHandler {
             }
             var response = PermissionDeleteApplicationAssignmentResponse()
             response.position = written.position
-            return response
-        }
-    }
-
-    func listApplicationAssignments(
-        _ request: PermissionListApplicationAssignmentsRequest, context: ServerContext
-    ) async throws -> PermissionListApplicationAssignmentsResponse {
-        let limit = try Paging.limit(request.pageSize)
-        let after = try Paging.key(request.pageToken)
-        return try await read(request.hasAtLeast ? request.atLeast : nil, context) { state in
-            let arn = request.applicationArn
-            guard state.applications[arn] != nil else { throw RPCError.noApplication(arn) }
-            let rest = state.principals(ofApplication: arn).drop { principal in
-                after.map { principal.text <= $0 } ?? false
-            }
-            var response = PermissionListApplicationAssignmentsResponse()
-            response.assignments = rest.prefix(limit).map { principal in
-                var assignment = PermissionApplicationAssignment()
-                assignment.applicationArn = arn
-                assignment.principalType = principal.isGroup ? .group : .user
-                assignment.principalID = principal.id
-                return assignment
-            }
-            if rest.count > limit, let last = rest.prefix(limit).last {
-                response.nextPageToken = Paging.token(last.text)
-            }
             return response
         }
     }

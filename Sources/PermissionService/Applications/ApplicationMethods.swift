@@ -1,5 +1,4 @@
 import Contracts
-import Foundation
 import RPC
 import ReplicatedState
 
@@ -7,37 +6,51 @@ extension PermissionHandler {
     func createApplication(
         _ request: PermissionCreateApplicationRequest, context: ServerContext
     ) async throws -> PermissionCreateApplicationResponse {
-        let parameters: [String: any Sendable] = ["name": request.application.name]
+        let isClosed = !request.application.assignmentNotRequired
+        let parameters = Self.parameters(request.application)
+            .merging(["assignmentRequired": isClosed]) { $1 }
         return try await audit.run("CreateApplication", context, request: parameters) { actor in
             let instance = try instance()
-            var application = try ApplicationRules.checked(request.application, instance)
+            let asked = try ApplicationRules.checked(request.application, instance).asAsked
+            let creation = try ApplicationToken.creation(request.clientToken, of: asked)
+            var application = asked
             application.applicationArn = ARN.application(
                 instanceARN: instance.instanceArn, accountID: instance.ownerAccountID)
             application.region = region
             application.createdAtUs = Timestamp.nowMicroseconds
             application.version = 1
             let made = application
-            let event = audit.event(
-                "CreateApplication", actor, request: parameters,
-                response: ["applicationArn": made.applicationArn])
+            let event: @Sendable (PermissionApplication) -> TrailEvent = { answer in
+                audit.event(
+                    "CreateApplication", actor, request: parameters,
+                    response: ["applicationArn": answer.applicationArn])
+            }
             let written = try await applications.submit(until: context.deadline) { state in
+                if let present = try self.application(madeBy: creation, in: state) {
+                    return DomainWrite(
+                        present, events: [event(present)],
+                        shared: [RecordKey.application(present.applicationArn)])
+                }
                 try PermissionLimits.check(
                     state.applications.count, PermissionLimits.applications, "applications")
                 return DomainWrite(
-                    (), changes: [try Self.put(made, in: state)], events: [event])
+                    made, changes: [try Self.put(made, creation, in: state)],
+                    events: [event(made)], exclusive: ApplicationToken.claims(creation))
             }
             var response = PermissionCreateApplicationResponse()
-            response.application = made
+            response.application = written.answer
             response.position = written.position
             return response
         }
     }
 
     private static func put(
-        _ application: PermissionApplication, in state: PermissionState
+        _ application: PermissionApplication, _ creation: PermissionApplicationCreation?,
+        in state: PermissionState
     ) throws -> RecordChange {
         var record = PermissionApplicationRecord()
         record.application = application
+        if let creation { record.creation = creation }
         let key = RecordKey.application(application.applicationArn)
         return .put(key, version: state.nextVersion(key), try record.recordBytes())
     }
@@ -61,7 +74,9 @@ extension PermissionHandler {
         let limit = try Paging.limit(request.pageSize)
         let after = try Paging.key(request.pageToken)
         return try await read(request.hasAtLeast ? request.atLeast : nil, context) { state in
-            let page = state.applications.page(after: after, limit: limit)
+            let page = state.applications.page(after: after, limit: limit) { application in
+                !request.hasManaged || application.managed == request.managed
+            }
             var response = PermissionListApplicationsResponse()
             response.applications = page.rows.map(\.value)
             if !page.isLast, let last = page.rows.last {
@@ -75,7 +90,8 @@ extension PermissionHandler {
         _ request: PermissionUpdateApplicationRequest, context: ServerContext
     ) async throws -> PermissionUpdateApplicationResponse {
         let arn = request.application.applicationArn
-        let parameters: [String: any Sendable] = ["applicationArn": arn]
+        let parameters = Self.parameters(request.application)
+            .merging(["applicationArn": arn]) { $1 }
         return try await audit.run("UpdateApplication", context, request: parameters) { actor in
             let given = try ApplicationRules.checked(request.application, try instance())
             let event = audit.event("UpdateApplication", actor, request: parameters)
@@ -85,13 +101,40 @@ extension PermissionHandler {
                 var application = given
                 application.region = old.region
                 application.createdAtUs = old.createdAtUs
+                application.assignmentNotRequired = old.assignmentNotRequired
                 application.version = old.version + 1
                 application.keepLaterFields(of: old)
+                let creation = state.creation(ofApplication: arn)
                 return DomainWrite(
-                    application, changes: [try Self.put(application, in: state)], events: [event])
+                    application, changes: [try Self.put(application, creation, in: state)],
+                    events: [event])
             }
             var response = PermissionUpdateApplicationResponse()
             response.application = written.answer
+            response.position = written.position
+            return response
+        }
+    }
+
+    func putApplicationAssignmentConfiguration(
+        _ request: PermissionPutApplicationAssignmentConfigurationRequest, context: ServerContext
+    ) async throws -> PermissionPutApplicationAssignmentConfigurationResponse {
+        let arn = request.applicationArn
+        let name = "PutApplicationAssignmentConfiguration"
+        let parameters: [String: any Sendable] = [
+            "applicationArn": arn, "assignmentRequired": request.assignmentRequired,
+        ]
+        return try await audit.run(name, context, request: parameters) { actor in
+            let event = audit.event(name, actor, request: parameters)
+            let written = try await applications.submit(until: context.deadline) { state in
+                var application = try self.ownApplication(arn, in: state)
+                application.assignmentNotRequired = !request.assignmentRequired
+                application.version += 1
+                let creation = state.creation(ofApplication: arn)
+                return DomainWrite(
+                    (), changes: [try Self.put(application, creation, in: state)], events: [event])
+            }
+            var response = PermissionPutApplicationAssignmentConfigurationResponse()
             response.position = written.position
             return response
         }
@@ -134,38 +177,17 @@ extension PermissionHandler {
         }
         return application
     }
-}
 
-/// What an application may hold.
-enum ApplicationRules {
-    /// Fills defaults in. Throws INVALID_ARGUMENT naming the field, FAILED_PRECONDITION
-    /// CMK_NOT_SUPPORTED.
-    static func checked(
-        _ given: PermissionApplication, _ instance: CoordinatorInstance
-    ) throws -> PermissionApplication {
-        var application = given
-        if application.status == .unspecified { application.status = .enabled }
-        guard (1...100).contains(application.name.count) else {
-            throw RPCError.invalid("NAME_INVALID", "name needs 1 to 100 characters.")
-        }
-        guard application.description_p.count <= 128 else {
-            throw RPCError.invalid(
-                "DESCRIPTION_INVALID", "description may have at most 128 characters.")
-        }
-        guard application.startURL.utf8.count <= 512, let url = URL(string: application.startURL),
-            let scheme = url.scheme?.lowercased(), ["http", "https"].contains(scheme),
-            url.host?.isEmpty == false
-        else {
-            throw RPCError.invalid("START_URL_INVALID", "start_url needs an http or https URL.")
-        }
-        guard application.supportsCustomerManagedKeys || instance.encryption.kmsKeyArn.isEmpty
-        else {
-            throw RPCError.precondition(
-                "CMK_NOT_SUPPORTED",
-                "\(application.name) does not support customer managed keys, "
-                    + "and this instance uses one.")
-        }
-        return application
+    /// What the trail says of a new or changed application.
+    private static func parameters(_ application: PermissionApplication) -> [String: any Sendable] {
+        [
+            "name": String(application.name.prefix(100)),
+            "status": application.status == .disabled ? "DISABLED" : "ENABLED",
+            "portalOptions": [
+                "visibility": application.hidden ? "DISABLED" : "ENABLED",
+                "applicationUrl": String(application.startURL.prefix(512)),
+            ],
+        ]
     }
 }
 

@@ -5,6 +5,7 @@ enum PermissionLimits {
     static let accounts = 70_000
     static let permissionSets = 35_000
     static let applications = 70_000
+    static let applicationGroups = 1_000
     static let managedPolicies = 25
 
     /// Throws RESOURCE_EXHAUSTED QUOTA_EXCEEDED when one more would be too many.

@@ -16,6 +16,9 @@ final class PermissionState: DomainState {
     private var applicationPrincipals: [String: Set<Principal>] = [:]
     private var applicationsByPrincipal: [Principal: Set<String>] = [:]
     private var openApplications: Set<String> = []
+    /// How applications were made, by ARN, and their ARNs by Region and client token.
+    private var creations: [String: PermissionApplicationCreation] = [:]
+    private var applicationsByToken: [String: String] = [:]
     /// Last version of every key ever seen, also of those that are gone.
     private var versions: [String: UInt64] = [:]
     /// ARNs of applications by record key, for tombstones.
@@ -53,6 +56,21 @@ final class PermissionState: DomainState {
 
     func principals(ofApplication arn: String) -> [Principal] {
         (applicationPrincipals[arn] ?? []).sorted()
+    }
+
+    func isAssigned(_ arn: String, _ principal: Principal) -> Bool {
+        applicationPrincipals[arn]?.contains(principal) == true
+    }
+
+    func groupCount(ofApplication arn: String) -> Int {
+        applicationPrincipals[arn]?.count { $0.isGroup } ?? 0
+    }
+
+    /// Nil when it was made without a client token.
+    func creation(ofApplication arn: String) -> PermissionApplicationCreation? { creations[arn] }
+
+    func application(madeWith token: String, in region: String) -> String? {
+        applicationsByToken["\(region)/\(token)"]
     }
 
     func apply(_ change: DomainChange) {
@@ -130,12 +148,13 @@ final class PermissionState: DomainState {
     private func applyApplication(_ change: DomainChange) throws {
         guard let value = change.value else {
             if let arn = applicationARNs.removeValue(forKey: change.key) {
-                applications.remove(arn)
+                remember(nil, of: applications.remove(arn))
                 openApplications.remove(arn)
             }
             return
         }
-        let application = try PermissionApplicationRecord(serializedBytes: value).application
+        let record = try PermissionApplicationRecord(serializedBytes: value)
+        let application = record.application
         let arn = application.applicationArn
         // Only the Region that an application belongs to may say anything of it.
         guard change.stream == "region/\(application.region)" else {
@@ -144,11 +163,26 @@ final class PermissionState: DomainState {
         }
         applicationARNs[change.key] = arn
         applications.set(arn, application)
+        remember(record.hasCreation ? record.creation : nil, of: application)
         if application.assignmentNotRequired {
             openApplications.insert(arn)
         } else {
             openApplications.remove(arn)
         }
+    }
+
+    /// - Parameter creation: Nil to forget.
+    private func remember(
+        _ creation: PermissionApplicationCreation?, of application: PermissionApplication?
+    ) {
+        guard let application else { return }
+        let arn = application.applicationArn
+        if let old = creations.removeValue(forKey: arn) {
+            applicationsByToken["\(application.region)/\(old.clientToken)"] = nil
+        }
+        guard let creation else { return }
+        creations[arn] = creation
+        applicationsByToken["\(application.region)/\(creation.clientToken)"] = arn
     }
 
     private func applyApplicationAssignment(_ change: DomainChange) throws {

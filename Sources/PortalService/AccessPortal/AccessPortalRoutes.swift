@@ -122,9 +122,10 @@ struct StartContent: Sendable {
             roles: roles)
     }
 
-    /// Only http and https links are offered.
+    /// Only http and https links are offered, and none of hidden applications.
     private static func application(_ application: PermissionApplication) -> Application? {
-        guard CrossSiteGuard.origin(of: application.startURL) != nil else { return nil }
+        guard !application.hidden, CrossSiteGuard.origin(of: application.startURL) != nil
+        else { return nil }
         return Application(
             name: application.name, url: application.startURL, region: application.region,
             initial: initial(application.name),

@@ -38,7 +38,8 @@ struct ApplicationPages: Sendable {
             (keys, tone) =
                 application.supportsCustomerManagedKeys
                 ? ("Supported", "good") : ("Not supported", "warn")
-            audience = application.assignmentNotRequired ? "Everybody" : "Assigned people"
+            let people = application.assignmentNotRequired ? "Everybody" : "Assigned people"
+            audience = application.hidden ? people + ", not in the portal" : people
             isHere = application.region == here
         }
     }

@@ -34,6 +34,7 @@ extension ServiceRules {
                     M.putAccount, M.deleteAccount, M.createPermissionSet, M.updatePermissionSet,
                     M.deletePermissionSet, M.createAccountAssignment, M.deleteAccountAssignment,
                     M.createApplication, M.updateApplication, M.deleteApplication,
+                    M.putApplicationAssignmentConfiguration,
                     M.createApplicationAssignment, M.deleteApplicationAssignment,
                 ], local(.portal) + [administrator]),
             Grant([M.describeRoles], local(.portal)),

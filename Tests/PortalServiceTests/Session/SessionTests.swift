@@ -25,6 +25,7 @@ struct SessionTests {
                 #expect(page.contains("Production"))
                 #expect(page.contains("ReadOnly"))
                 #expect(page.contains("https://wiki.example"))
+                #expect(!page.contains("ledger.example"), "a hidden application is not shown")
                 #expect(page.contains("\(TestPortal.primaryURL)/start"))
                 #expect(!page.contains("javascript:"))
                 #expect(!page.contains("<b>Example</b>"))

@@ -44,8 +44,11 @@ extension TestPortal {
     }
 
     /// One account with one role, and one application.
-    static func permissions(_ unassigned: SharedValue<Bool>) -> any CallChannel {
+    static func permissions(
+        _ unassigned: SharedValue<Bool>, _ applications: FakeApplications
+    ) -> any CallChannel {
         var table = MethodTable()
+        applications.add(to: &table)
         table.answer(PermissionsMethods.getAccess) { (_: PermissionGetAccessRequest, _) in
             var answer = PermissionGetAccessResponse()
             var access = PermissionGetAccessResponse.AccountAccess()
@@ -60,6 +63,7 @@ extension TestPortal {
             answer.applications = [
                 application("Wiki", "https://wiki.example"),
                 application("Trap", "javascript:alert(1)"),
+                hiddenApplication,
             ]
             return answer
         }
@@ -69,22 +73,6 @@ extension TestPortal {
             answer.roles = request.roles.filter {
                 $0.accountID == accountID && ["ReadOnly", "Admin"].contains($0.permissionSetName)
             }.map { role(named: $0.permissionSetName) }
-            return answer
-        }
-        table.answer(PermissionsMethods.listApplications) {
-            (_: PermissionListApplicationsRequest, _) in
-            var answer = PermissionListApplicationsResponse()
-            answer.applications = [application("Wiki", "https://wiki.example")]
-            return answer
-        }
-        table.answer(PermissionsMethods.createApplication) {
-            (request: PermissionCreateApplicationRequest, _) in
-            guard !request.application.name.isEmpty else {
-                throw RPCError(
-                    .invalidArgument, reason: "NAME", message: "The application needs a name.")
-            }
-            var answer = PermissionCreateApplicationResponse()
-            answer.application = request.application
             return answer
         }
         table.answer(PermissionsMethods.checkRole) { (request: PermissionCheckRoleRequest, _) in
@@ -116,7 +104,13 @@ extension TestPortal {
         return role
     }
 
-    private static func application(_ name: String, _ url: String) -> PermissionApplication {
+    private static var hiddenApplication: PermissionApplication {
+        var application = application("Ledger", "https://ledger.example")
+        application.hidden = true
+        return application
+    }
+
+    static func application(_ name: String, _ url: String) -> PermissionApplication {
         var application = PermissionApplication()
         application.name = name
         application.startURL = url

@@ -25,6 +25,7 @@ final class TestPortal: Sendable {
     let sessions = MemoryLog<SessionState>()
     let scimTokens = MemoryLog<ScimTokenState>()
     let breakGlass = MemoryLog<BreakGlassState>()
+    let applications = FakeApplications(application("Wiki", "https://wiki.example"))
     let instance: InstanceWatch
     let features: PortalFeatures
     /// Whether the person has lost the role.
@@ -53,7 +54,9 @@ final class TestPortal: Sendable {
         let configuration = RegionConfiguration(
             region: "eu-central-1", trustDomain: "portolan.test", accountID: "111122223333",
             organizationID: "o-exampleorg", dataDirectory: "", pkiDirectory: "", listen: [:],
-            portalURL: Self.url, operatorRoles: ["ada": ["auditor"]], recordsKeyUse: recordsKeyUse,
+            portalURL: Self.url,
+            operatorRoles: ["ada": ["auditor"], "abel": ["administrator"]],
+            recordsKeyUse: recordsKeyUse,
             portal: settings)
         let coordinator = Self.coordinator(added)
         instance = InstanceWatch(channel: coordinator, logger: Logger(label: "test"))
@@ -63,7 +66,7 @@ final class TestPortal: Sendable {
             PortalServices(
                 configuration: configuration, instance: instance,
                 directory: DirectoryClient(directory.channel),
-                permissions: PermissionsClient(Self.permissions(unassigned)),
+                permissions: PermissionsClient(Self.permissions(unassigned, applications)),
                 coordinator: CoordinatorInstanceAdministrationClient(coordinator),
                 trailClient: TrailClient(coordinator),
                 cryptography: KeysCryptographyClient(keys.channel),

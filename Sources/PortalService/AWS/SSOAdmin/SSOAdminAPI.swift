@@ -4,10 +4,11 @@ import Foundation
 import RPC
 import ServiceKit
 
-/// IAM Identity Center's administration API (`sso-admin`): Regions, the instance, permission sets
-/// and account assignments.
+/// IAM Identity Center's administration API (`sso-admin`): Regions, the instance, permission sets,
+/// account assignments, and applications.
 ///
-/// Reads answer in every Region, writes in the primary. What AWS does later and reports by a status
+/// Reads answer in every Region, writes in the primary, those of an application in the Region that it
+/// belongs to. What AWS does later and reports by a status
 /// is done here before the answer, so a status is SUCCEEDED from the start.
 struct SSOAdminAPI: Sendable {
     static let bodyBytesMax = 256 << 10
@@ -26,7 +27,9 @@ struct SSOAdminAPI: Sendable {
             eventSource: "sso.amazonaws.com",
             bodyBytesMax: Self.bodyBytesMax, failure: SSOAdminFailure.exception,
             operations: regionOperations + instanceOperations + permissionSetOperations
-                + policyOperations + assignmentOperations + provisioningOperations)
+                + policyOperations + assignmentOperations + provisioningOperations
+                + applicationOperations + applicationProviderOperations
+                + applicationAssignmentOperations)
     }
 
     /// Checks permission and instance before anything is read or changed.
@@ -44,7 +47,7 @@ struct SSOAdminAPI: Sendable {
         return snapshot
     }
 
-    private func required() throws -> InstanceSnapshot {
+    func required() throws -> InstanceSnapshot {
         guard let snapshot = instance.snapshot else {
             throw AWSError(
                 "AccessDeniedException", "This Region is not part of an instance.")
@@ -95,8 +98,14 @@ struct SSOAdminAPI: Sendable {
     static func page<Item>(
         _ all: [Item], _ input: Input, by name: (Item) -> String
     ) throws -> (items: [Item], nextToken: String?) {
-        let size = Int(try size(input.maxResults))
-        let rest = all.sorted { name($0) < name($1) }.drop { name($0) <= input.nextToken ?? "" }
+        try page(all, input.maxResults, input.nextToken, by: name)
+    }
+
+    static func page<Item>(
+        _ all: [Item], _ maxResults: Int?, _ nextToken: String?, by name: (Item) -> String
+    ) throws -> (items: [Item], nextToken: String?) {
+        let size = Int(try size(maxResults))
+        let rest = all.sorted { name($0) < name($1) }.drop { name($0) <= nextToken ?? "" }
         let page = Array(rest.prefix(size))
         return (page, rest.count > page.count ? page.last.map(name) : nil)
     }

@@ -21,8 +21,8 @@ enum SSOAdminFailure {
 
     private static func precondition(_ error: RPCError) -> AWSError {
         switch error.reason {
-        // AWS does not say which error a write outside the primary Region is; this names the place.
-        case "NOT_PRIMARY", "REGION_NOT_ENABLED":
+        // AWS does not say which error a write in a wrong Region is; this names the right one.
+        case "NOT_PRIMARY", "REGION_NOT_ENABLED", "WRONG_REGION":
             return AWSError("AccessDeniedException", error.message)
         case "REGION_PRECONDITIONS_FAILED": return preconditions(error)
         case let reason where reason.hasSuffix("_IN_USE"):

@@ -22,7 +22,8 @@ struct ApplicationCommand: AsyncParsableCommand {
             help: "Whether it works with an instance that uses a customer managed key.")
         var supportsCustomerManagedKeys = true
         @Flag(help: "An application of the organization's platform.") var managed = false
-        @Flag(help: "Everybody sees it.") var assignmentNotRequired = false
+        @Flag(help: "Everybody reaches it.") var assignmentNotRequired = false
+        @Flag(help: "The access portal does not show it.") var hidden = false
 
         func run() async throws {
             try await client.connected { session in
@@ -34,6 +35,7 @@ struct ApplicationCommand: AsyncParsableCommand {
                 request.application.supportsCustomerManagedKeys = supportsCustomerManagedKeys
                 request.application.managed = managed
                 request.application.assignmentNotRequired = assignmentNotRequired
+                request.application.hidden = hidden
                 let answer = try await session.permissions.createApplication(
                     request, options: session.options)
                 if client.json { return try JSONOutput.print(answer) }
@@ -103,6 +105,10 @@ struct ApplicationCommand: AsyncParsableCommand {
                 facts.add("Region", application.region)
                 facts.add("Status", Format.name(application.status))
                 facts.add(
+                    "Reached by",
+                    application.assignmentNotRequired ? "everybody" : "whom it is assigned to")
+                facts.add("In the access portal", application.hidden ? "hidden" : "shown")
+                facts.add(
                     "Customer managed keys",
                     application.supportsCustomerManagedKeys ? "supported" : "not supported")
                 Console.print(facts.render() + "\n")
@@ -126,7 +132,7 @@ struct ApplicationCommand: AsyncParsableCommand {
             var table = Table(
                 [.text("Type"), .wide("Principal"), .text("ID")],
                 whenEmpty: application.assignmentNotRequired
-                    ? "Everybody in the instance sees it." : "Nobody is assigned.")
+                    ? "Nobody is assigned, and nobody needs to be." : "Nobody is assigned.")
             for assignment in list {
                 table.add([
                     Format.name(assignment.principalType).lowercased(),

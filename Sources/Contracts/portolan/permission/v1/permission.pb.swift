@@ -8,6 +8,11 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file
@@ -182,7 +187,7 @@ public nonisolated struct PermissionApplication: Sendable {
 
   public var description_p: String = String()
 
-  /// Where a person is sent, http or https.
+  /// Where the access portal sends a person, http or https. Without one it does not show the application.
   public var startURL: String = String()
 
   public var status: PermissionApplicationStatus = .unspecified
@@ -196,12 +201,15 @@ public nonisolated struct PermissionApplication: Sendable {
   /// Managed applications (of this organization's platform) rather than customer managed ones.
   public var managed: Bool = false
 
-  /// Everybody in the instance sees it.
+  /// Everybody in the instance reaches it.
   public var assignmentNotRequired: Bool = false
 
   public var createdAtUs: Int64 = 0
 
   public var version: UInt64 = 0
+
+  /// Not shown in the access portal, and reached all the same.
+  public var hidden: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -701,7 +709,7 @@ public nonisolated struct PermissionCreateApplicationRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// application_arn, region and times are ignored.
+  /// application_arn, region, times and version are ignored.
   public var application: PermissionApplication {
     get {_application ?? PermissionApplication()}
     set {_application = newValue}
@@ -710,6 +718,10 @@ public nonisolated struct PermissionCreateApplicationRequest: Sendable {
   public var hasApplication: Bool {self._application != nil}
   /// Clears the value of `application`. Subsequent reads from it will return its default value.
   public mutating func clearApplication() {self._application = nil}
+
+  /// At most 64 printable ASCII characters, in each Region by itself. Empty: every request makes an
+  /// application. Remembered as long as the application is there.
+  public var clientToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -811,11 +823,22 @@ public nonisolated struct PermissionListApplicationsRequest: Sendable {
   /// Clears the value of `atLeast`. Subsequent reads from it will return its default value.
   public mutating func clearAtLeast() {self._atLeast = nil}
 
+  /// Only managed applications, or only customer managed ones.
+  public var managed: Bool {
+    get {_managed ?? false}
+    set {_managed = newValue}
+  }
+  /// Returns true if `managed` has been explicitly set.
+  public var hasManaged: Bool {self._managed != nil}
+  /// Clears the value of `managed`. Subsequent reads from it will return its default value.
+  public mutating func clearManaged() {self._managed = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _atLeast: LogPosition? = nil
+  fileprivate var _managed: Bool? = nil
 }
 
 public nonisolated struct PermissionListApplicationsResponse: Sendable {
@@ -883,6 +906,41 @@ public nonisolated struct PermissionUpdateApplicationResponse: Sendable {
   public init() {}
 
   fileprivate var _application: PermissionApplication? = nil
+  fileprivate var _position: LogPosition? = nil
+}
+
+public nonisolated struct PermissionPutApplicationAssignmentConfigurationRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var applicationArn: String = String()
+
+  public var assignmentRequired: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct PermissionPutApplicationAssignmentConfigurationResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var position: LogPosition {
+    get {_position ?? LogPosition()}
+    set {_position = newValue}
+  }
+  /// Returns true if `position` has been explicitly set.
+  public var hasPosition: Bool {self._position != nil}
+  /// Clears the value of `position`. Subsequent reads from it will return its default value.
+  public mutating func clearPosition() {self._position = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
   fileprivate var _position: LogPosition? = nil
 }
 
@@ -1008,6 +1066,7 @@ public nonisolated struct PermissionListApplicationAssignmentsRequest: Sendable 
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Application and principal each filter when not empty; one of them is needed.
   public var applicationArn: String = String()
 
   public var pageSize: UInt32 = 0
@@ -1022,6 +1081,13 @@ public nonisolated struct PermissionListApplicationAssignmentsRequest: Sendable 
   public var hasAtLeast: Bool {self._atLeast != nil}
   /// Clears the value of `atLeast`. Subsequent reads from it will return its default value.
   public mutating func clearAtLeast() {self._atLeast = nil}
+
+  public var principalType: PermissionPrincipalType = .unspecified
+
+  public var principalID: String = String()
+
+  /// Those of a user's groups too; NOT_FOUND PRINCIPAL_NOT_FOUND.
+  public var withGroups: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1075,7 +1141,7 @@ public nonisolated struct PermissionGetAccessResponse: Sendable {
   /// In order of account name, then ID.
   public var accounts: [PermissionGetAccessResponse.AccountAccess] = []
 
-  /// In order of name; disabled ones left out.
+  /// In order of name; disabled ones left out, hidden ones not.
   public var applications: [PermissionApplication] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1332,11 +1398,37 @@ public nonisolated struct PermissionApplicationRecord: Sendable {
   /// Clears the value of `application`. Subsequent reads from it will return its default value.
   public mutating func clearApplication() {self._application = nil}
 
+  public var creation: PermissionApplicationCreation {
+    get {_creation ?? PermissionApplicationCreation()}
+    set {_creation = newValue}
+  }
+  /// Returns true if `creation` has been explicitly set.
+  public var hasCreation: Bool {self._creation != nil}
+  /// Clears the value of `creation`. Subsequent reads from it will return its default value.
+  public mutating func clearCreation() {self._creation = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _application: PermissionApplication? = nil
+  fileprivate var _creation: PermissionApplicationCreation? = nil
+}
+
+/// What made an application, if the request had a client token.
+public nonisolated struct PermissionApplicationCreation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var clientToken: String = String()
+
+  /// SHA-256 of the application as it was asked for.
+  public var requestHash: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct PermissionApplicationAssignmentRecord: Sendable {
@@ -1580,7 +1672,7 @@ nonisolated extension PermissionAccountAssignment: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension PermissionApplication: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Application"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}application_arn\0\u{1}name\0\u{1}description\0\u{3}start_url\0\u{1}status\0\u{1}region\0\u{3}supports_customer_managed_keys\0\u{1}managed\0\u{3}assignment_not_required\0\u{3}created_at_us\0\u{1}version\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}application_arn\0\u{1}name\0\u{1}description\0\u{3}start_url\0\u{1}status\0\u{1}region\0\u{3}supports_customer_managed_keys\0\u{1}managed\0\u{3}assignment_not_required\0\u{3}created_at_us\0\u{1}version\0\u{1}hidden\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1599,6 +1691,7 @@ nonisolated extension PermissionApplication: SwiftProtobuf.Message, SwiftProtobu
       case 9: try { try decoder.decodeSingularBoolField(value: &self.assignmentNotRequired) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.createdAtUs) }()
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.hidden) }()
       default: break
       }
     }
@@ -1638,6 +1731,9 @@ nonisolated extension PermissionApplication: SwiftProtobuf.Message, SwiftProtobu
     if self.version != 0 {
       try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 11)
     }
+    if self.hidden != false {
+      try visitor.visitSingularBoolField(value: self.hidden, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1653,6 +1749,7 @@ nonisolated extension PermissionApplication: SwiftProtobuf.Message, SwiftProtobu
     if lhs.assignmentNotRequired != rhs.assignmentNotRequired {return false}
     if lhs.createdAtUs != rhs.createdAtUs {return false}
     if lhs.version != rhs.version {return false}
+    if lhs.hidden != rhs.hidden {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2535,7 +2632,7 @@ nonisolated extension PermissionListAccountAssignmentsResponse: SwiftProtobuf.Me
 
 nonisolated extension PermissionCreateApplicationRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateApplicationRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}application\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}application\0\u{3}client_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2544,6 +2641,7 @@ nonisolated extension PermissionCreateApplicationRequest: SwiftProtobuf.Message,
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._application) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.clientToken) }()
       default: break
       }
     }
@@ -2557,11 +2655,15 @@ nonisolated extension PermissionCreateApplicationRequest: SwiftProtobuf.Message,
     try { if let v = self._application {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    if !self.clientToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.clientToken, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: PermissionCreateApplicationRequest, rhs: PermissionCreateApplicationRequest) -> Bool {
     if lhs._application != rhs._application {return false}
+    if lhs.clientToken != rhs.clientToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2681,7 +2783,7 @@ nonisolated extension PermissionGetApplicationResponse: SwiftProtobuf.Message, S
 
 nonisolated extension PermissionListApplicationsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListApplicationsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0\u{3}at_least\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0\u{3}at_least\0\u{1}managed\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2692,6 +2794,7 @@ nonisolated extension PermissionListApplicationsRequest: SwiftProtobuf.Message, 
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._atLeast) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._managed) }()
       default: break
       }
     }
@@ -2711,6 +2814,9 @@ nonisolated extension PermissionListApplicationsRequest: SwiftProtobuf.Message, 
     try { if let v = self._atLeast {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._managed {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2718,6 +2824,7 @@ nonisolated extension PermissionListApplicationsRequest: SwiftProtobuf.Message, 
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
     if lhs._atLeast != rhs._atLeast {return false}
+    if lhs._managed != rhs._managed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2830,6 +2937,75 @@ nonisolated extension PermissionUpdateApplicationResponse: SwiftProtobuf.Message
 
   public static func ==(lhs: PermissionUpdateApplicationResponse, rhs: PermissionUpdateApplicationResponse) -> Bool {
     if lhs._application != rhs._application {return false}
+    if lhs._position != rhs._position {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PermissionPutApplicationAssignmentConfigurationRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutApplicationAssignmentConfigurationRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}application_arn\0\u{3}assignment_required\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.applicationArn) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.assignmentRequired) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.applicationArn.isEmpty {
+      try visitor.visitSingularStringField(value: self.applicationArn, fieldNumber: 1)
+    }
+    if self.assignmentRequired != false {
+      try visitor.visitSingularBoolField(value: self.assignmentRequired, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PermissionPutApplicationAssignmentConfigurationRequest, rhs: PermissionPutApplicationAssignmentConfigurationRequest) -> Bool {
+    if lhs.applicationArn != rhs.applicationArn {return false}
+    if lhs.assignmentRequired != rhs.assignmentRequired {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PermissionPutApplicationAssignmentConfigurationResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutApplicationAssignmentConfigurationResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}position\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._position) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._position {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PermissionPutApplicationAssignmentConfigurationResponse, rhs: PermissionPutApplicationAssignmentConfigurationResponse) -> Bool {
     if lhs._position != rhs._position {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -3038,7 +3214,7 @@ nonisolated extension PermissionDeleteApplicationAssignmentResponse: SwiftProtob
 
 nonisolated extension PermissionListApplicationAssignmentsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListApplicationAssignmentsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}application_arn\0\u{3}page_size\0\u{3}page_token\0\u{3}at_least\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}application_arn\0\u{3}page_size\0\u{3}page_token\0\u{3}at_least\0\u{3}principal_type\0\u{3}principal_id\0\u{3}with_groups\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3050,6 +3226,9 @@ nonisolated extension PermissionListApplicationAssignmentsRequest: SwiftProtobuf
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._atLeast) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.principalType) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.principalID) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.withGroups) }()
       default: break
       }
     }
@@ -3072,6 +3251,15 @@ nonisolated extension PermissionListApplicationAssignmentsRequest: SwiftProtobuf
     try { if let v = self._atLeast {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    if self.principalType != .unspecified {
+      try visitor.visitSingularEnumField(value: self.principalType, fieldNumber: 5)
+    }
+    if !self.principalID.isEmpty {
+      try visitor.visitSingularStringField(value: self.principalID, fieldNumber: 6)
+    }
+    if self.withGroups != false {
+      try visitor.visitSingularBoolField(value: self.withGroups, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3080,6 +3268,9 @@ nonisolated extension PermissionListApplicationAssignmentsRequest: SwiftProtobuf
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
     if lhs._atLeast != rhs._atLeast {return false}
+    if lhs.principalType != rhs.principalType {return false}
+    if lhs.principalID != rhs.principalID {return false}
+    if lhs.withGroups != rhs.withGroups {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3645,7 +3836,7 @@ nonisolated extension PermissionAssignmentRecord: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension PermissionApplicationRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ApplicationRecord"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}application\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}application\0\u{1}creation\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3654,6 +3845,7 @@ nonisolated extension PermissionApplicationRecord: SwiftProtobuf.Message, SwiftP
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._application) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._creation) }()
       default: break
       }
     }
@@ -3667,11 +3859,50 @@ nonisolated extension PermissionApplicationRecord: SwiftProtobuf.Message, SwiftP
     try { if let v = self._application {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    try { if let v = self._creation {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: PermissionApplicationRecord, rhs: PermissionApplicationRecord) -> Bool {
     if lhs._application != rhs._application {return false}
+    if lhs._creation != rhs._creation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PermissionApplicationCreation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ApplicationCreation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_token\0\u{3}request_hash\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.clientToken) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.requestHash) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.clientToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.clientToken, fieldNumber: 1)
+    }
+    if !self.requestHash.isEmpty {
+      try visitor.visitSingularBytesField(value: self.requestHash, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PermissionApplicationCreation, rhs: PermissionApplicationCreation) -> Bool {
+    if lhs.clientToken != rhs.clientToken {return false}
+    if lhs.requestHash != rhs.requestHash {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

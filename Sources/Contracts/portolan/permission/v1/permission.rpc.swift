@@ -35,6 +35,8 @@ public enum PermissionsMethods {
         service: service, name: "ListApplications", kind: .unary, isIdempotent: true)
     public static let updateApplication = MethodDescriptor(
         service: service, name: "UpdateApplication", kind: .unary, isIdempotent: false)
+    public static let putApplicationAssignmentConfiguration = MethodDescriptor(
+        service: service, name: "PutApplicationAssignmentConfiguration", kind: .unary, isIdempotent: false)
     public static let deleteApplication = MethodDescriptor(
         service: service, name: "DeleteApplication", kind: .unary, isIdempotent: false)
     public static let createApplicationAssignment = MethodDescriptor(
@@ -53,7 +55,7 @@ public enum PermissionsMethods {
         service: service, name: "ReapplyRecords", kind: .unary, isIdempotent: false)
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
-    public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, describeRoles, reapplyRecords, getStatus]
+    public static let all = [putAccount, listAccounts, deleteAccount, createPermissionSet, getPermissionSet, listPermissionSets, updatePermissionSet, deletePermissionSet, createAccountAssignment, deleteAccountAssignment, listAccountAssignments, createApplication, getApplication, listApplications, updateApplication, putApplicationAssignmentConfiguration, deleteApplication, createApplicationAssignment, deleteApplicationAssignment, listApplicationAssignments, getAccess, checkRole, describeRoles, reapplyRecords, getStatus]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(putAccount, PermissionPutAccountRequest.self, PermissionPutAccountResponse.self),
@@ -71,6 +73,7 @@ public enum PermissionsMethods {
         TypedMethod(getApplication, PermissionGetApplicationRequest.self, PermissionGetApplicationResponse.self),
         TypedMethod(listApplications, PermissionListApplicationsRequest.self, PermissionListApplicationsResponse.self),
         TypedMethod(updateApplication, PermissionUpdateApplicationRequest.self, PermissionUpdateApplicationResponse.self),
+        TypedMethod(putApplicationAssignmentConfiguration, PermissionPutApplicationAssignmentConfigurationRequest.self, PermissionPutApplicationAssignmentConfigurationResponse.self),
         TypedMethod(deleteApplication, PermissionDeleteApplicationRequest.self, PermissionDeleteApplicationResponse.self),
         TypedMethod(createApplicationAssignment, PermissionCreateApplicationAssignmentRequest.self, PermissionCreateApplicationAssignmentResponse.self),
         TypedMethod(deleteApplicationAssignment, PermissionDeleteApplicationAssignmentRequest.self, PermissionDeleteApplicationAssignmentResponse.self),
@@ -122,7 +125,8 @@ public protocol PermissionsHandler: Sendable {
     func listAccountAssignments(
         _ request: PermissionListAccountAssignmentsRequest, context: ServerContext
     ) async throws -> PermissionListAccountAssignmentsResponse
-    /// The Region that is asked becomes the application's Region.
+    /// The Region that is asked becomes the application's Region. The same client token again gives the
+    /// application that it gave before; ALREADY_EXISTS CLIENT_TOKEN_REUSED with another application.
     func createApplication(
         _ request: PermissionCreateApplicationRequest, context: ServerContext
     ) async throws -> PermissionCreateApplicationResponse
@@ -132,13 +136,19 @@ public protocol PermissionsHandler: Sendable {
     func listApplications(
         _ request: PermissionListApplicationsRequest, context: ServerContext
     ) async throws -> PermissionListApplicationsResponse
+    /// Leaves assignment_not_required as it is.
     func updateApplication(
         _ request: PermissionUpdateApplicationRequest, context: ServerContext
     ) async throws -> PermissionUpdateApplicationResponse
+    /// Whether an assignment is needed to reach an application, or everybody does who is enabled.
+    func putApplicationAssignmentConfiguration(
+        _ request: PermissionPutApplicationAssignmentConfigurationRequest, context: ServerContext
+    ) async throws -> PermissionPutApplicationAssignmentConfigurationResponse
     /// Removes its assignments too.
     func deleteApplication(
         _ request: PermissionDeleteApplicationRequest, context: ServerContext
     ) async throws -> PermissionDeleteApplicationResponse
+    /// ALREADY_EXISTS ASSIGNMENT_EXISTS.
     func createApplicationAssignment(
         _ request: PermissionCreateApplicationAssignmentRequest, context: ServerContext
     ) async throws -> PermissionCreateApplicationAssignmentResponse
@@ -281,6 +291,13 @@ extension PermissionsHandler {
                 let request = try MessageCoding.decode(PermissionUpdateApplicationRequest.self, from: payload)
                 return try MessageCoding.encode(
                     try await self.updateApplication(request, context: context))
+            })
+        table.register(
+            PermissionsMethods.putApplicationAssignmentConfiguration,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(PermissionPutApplicationAssignmentConfigurationRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.putApplicationAssignmentConfiguration(request, context: context))
             })
         table.register(
             PermissionsMethods.deleteApplication,
@@ -457,7 +474,8 @@ public struct PermissionsClient: Sendable {
         return try MessageCoding.decode(PermissionListAccountAssignmentsResponse.self, from: answer)
     }
 
-    /// The Region that is asked becomes the application's Region.
+    /// The Region that is asked becomes the application's Region. The same client token again gives the
+    /// application that it gave before; ALREADY_EXISTS CLIENT_TOKEN_REUSED with another application.
     public func createApplication(
         _ request: PermissionCreateApplicationRequest, options: CallOptions = .standard
     ) async throws -> PermissionCreateApplicationResponse {
@@ -485,6 +503,7 @@ public struct PermissionsClient: Sendable {
         return try MessageCoding.decode(PermissionListApplicationsResponse.self, from: answer)
     }
 
+    /// Leaves assignment_not_required as it is.
     public func updateApplication(
         _ request: PermissionUpdateApplicationRequest, options: CallOptions = .standard
     ) async throws -> PermissionUpdateApplicationResponse {
@@ -492,6 +511,16 @@ public struct PermissionsClient: Sendable {
         let answer = try await channel.unary(
             PermissionsMethods.updateApplication, request: payload, options: options)
         return try MessageCoding.decode(PermissionUpdateApplicationResponse.self, from: answer)
+    }
+
+    /// Whether an assignment is needed to reach an application, or everybody does who is enabled.
+    public func putApplicationAssignmentConfiguration(
+        _ request: PermissionPutApplicationAssignmentConfigurationRequest, options: CallOptions = .standard
+    ) async throws -> PermissionPutApplicationAssignmentConfigurationResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            PermissionsMethods.putApplicationAssignmentConfiguration, request: payload, options: options)
+        return try MessageCoding.decode(PermissionPutApplicationAssignmentConfigurationResponse.self, from: answer)
     }
 
     /// Removes its assignments too.
@@ -504,6 +533,7 @@ public struct PermissionsClient: Sendable {
         return try MessageCoding.decode(PermissionDeleteApplicationResponse.self, from: answer)
     }
 
+    /// ALREADY_EXISTS ASSIGNMENT_EXISTS.
     public func createApplicationAssignment(
         _ request: PermissionCreateApplicationAssignmentRequest, options: CallOptions = .standard
     ) async throws -> PermissionCreateApplicationAssignmentResponse {
