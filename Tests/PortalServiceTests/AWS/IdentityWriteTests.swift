@@ -132,6 +132,9 @@ struct IdentityWriteTests {
         let again = try await portal.identity("CreateUser", Self.person)
         #expect(again.type == "ConflictException")
         #expect(again.object["Reason"] as? String == "UNIQUENESS_CONSTRAINT_VIOLATION")
+        let requestID = again.headers[.amazonRequestID]
+        #expect(requestID?.isEmpty == false)
+        #expect(again.object["RequestId"] as? String == requestID)
     }
 
     @Test("the directory learns who did it")

@@ -21,7 +21,7 @@ struct IdentityStoreAPI: Sendable {
         JSONService(
             targetPrefix: "AWSIdentityStore", signingName: "identitystore",
             eventSource: "identitystore.amazonaws.com", bodyBytesMax: Self.bodyBytesMax,
-            failure: IdentityStoreFailure.exception,
+            errorsNameRequest: true, failure: IdentityStoreFailure.exception,
             operations: userOperations + groupOperations + membershipOperations
                 + userWriteOperations + groupWriteOperations + membershipWriteOperations)
     }
