@@ -241,6 +241,9 @@ private struct DirectoryModel {
                 ofGroup: row, after: nil, limit: .max - 1, userIDs: state.users.ids)
             let found = rows.map { state.users.ids[Int(state.memberships[$0].user)].text }
             #expect(found == (members[id] ?? []).sorted())
+            for index in rows {
+                #expect(state.memberships.find(id: state.memberships[index].id) == index)
+            }
         }
         let pages = state.users.page(after: nil, offset: 0, limit: users.count + 1)
         #expect(pages.map { state.users.ids[Int($0)].text } == users.keys.sorted())

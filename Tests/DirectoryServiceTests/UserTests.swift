@@ -1,8 +1,10 @@
 import Contracts
-import DirectoryService
 import RPC
 import ReplicatedStateTesting
+import SwiftProtobuf
 import Testing
+
+@testable import DirectoryService
 
 @Suite("Users", .timeLimit(.minutes(2)))
 struct UserTests {
@@ -68,12 +70,34 @@ struct UserTests {
             var long = DirectoryCreateUserRequest()
             long.user = .named("long")
             long.user.title = String(repeating: "t", count: 1_025)
-            for (request, field) in [(many, "emails"), (primaries, "emails"), (long, "title")] {
+            var photo = DirectoryCreateUserRequest()
+            photo.user = .named("photo")
+            photo.user.photos = [DirectoryPhoto()]
+            var roles = DirectoryCreateUserRequest()
+            roles.user = .named("roles")
+            roles.user.roles = (0..<11).map { index in .with { $0.value = "\(index)" } }
+            var day = DirectoryCreateUserRequest()
+            day.user = .named("day")
+            day.user.birthdate = "1990-13-01"
+            for (request, field) in [
+                (many, "emails"), (primaries, "emails"), (long, "title"), (photo, "photos.value"),
+                (roles, "roles"), (day, "birthdate"),
+            ] {
                 let error = await failure { try await directory.client.createUser(request) }
                 #expect(error?.reason == "INVALID_ATTRIBUTE")
                 #expect(error?.metadata["field"] == field)
             }
         }
+    }
+
+    @Test(
+        "days are YYYY-MM-DD",
+        arguments: [
+            "1990-2-03", "90-02-03", "1990-02-32", "1990-00-01", "1990-02-03 ", "+990-02-03",
+        ])
+    func noDays(text: String) {
+        #expect(throws: RPCError.self) { try AttributeRules.checkDay(text, "birthdate") }
+        #expect(throws: Never.self) { try AttributeRules.checkDay("1990-02-28", "birthdate") }
     }
 
     @Test("a user is found by ID, name, external ID and e-mail address")

@@ -32,6 +32,8 @@ struct ResourceTests {
              "emails":[{"value":"w@example.com","type":"work","primary":true}],
              "phoneNumbers":[{"value":"+49 1","type":"work"}],
              "addresses":[{"locality":"Ulm","country":"DE","type":"work"}],
+             "photos":[{"value":"https://x.example/b.png","type":"photo","display":"B"}],
+             "roles":[{"value":"Guide","primary":true}],
              "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
                 {"employeeNumber":"7","department":"Tours","manager":{"value":"26"}}}
             """
@@ -40,6 +42,8 @@ struct ResourceTests {
         #expect(again == user)
         #expect(user.enterprise.managerID == "26")
         #expect(user.addresses[0].locality == "Ulm")
+        #expect(user.photos.map(\.display) == ["B"])
+        #expect(user.roles == [.init(value: "Guide", primary: true)])
     }
 
     @Test("unset values as identity providers send them count as absent")

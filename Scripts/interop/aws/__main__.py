@@ -24,9 +24,11 @@ from . import (  # noqa: E402
     cli_rows,
     encryption_sdk_rows,
     identity_rows,
+    identity_write_rows,
     kms_rows,
     refusal_rows,
     sign_in_rows,
+    terraform_identity_rows,
     terraform_rows,
 )
 from .world import prepare, stop  # noqa: E402
@@ -40,7 +42,8 @@ def main() -> int:
     binary = Path(sys.argv[1]) if len(sys.argv) > 1 else BINARY
     wanted = [part for part in os.environ.get("ROWS", "").split(",") if part]
     rows = (kms_rows.ROWS + cli_rows.ROWS + sign_in_rows.ROWS + encryption_sdk_rows.ROWS
-            + identity_rows.ROWS + refusal_rows.ROWS + application_rows.ROWS + terraform_rows.ROWS
+            + identity_rows.ROWS + identity_write_rows.ROWS + terraform_identity_rows.ROWS
+            + refusal_rows.ROWS + application_rows.ROWS + terraform_rows.ROWS
             + admin_rows.ROWS + kms_rows.LAST_ROWS + application_rows.LAST_ROWS)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="portolan-aws-") as directory:

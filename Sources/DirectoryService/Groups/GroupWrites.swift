@@ -95,7 +95,8 @@ extension DirectoryServer {
             let event = audit.event("DeleteGroup", actor, request: parameters)
             while true {
                 let written = try await writer.submit(until: context.deadline) { state in
-                    try Self.deletion(of: id, event, in: state)
+                    try Self.deletion(
+                        of: id, expectedVersion: request.expectedVersion, event, in: state)
                 }
                 guard written.answer else { continue }
                 var response = DirectoryDeleteGroupResponse()
@@ -107,11 +108,14 @@ extension DirectoryServer {
 
     /// More members than one commit can hold go first, in commits of their own. True for the last.
     private static func deletion(
-        of id: Identifier, _ event: TrailEvent, in state: DirectoryState
+        of id: Identifier, expectedVersion: UInt64, _ event: TrailEvent, in state: DirectoryState
     ) throws -> DomainWrite<Bool> {
         guard let row = state.groups.row(id),
             let version = state.groups.withFields(row, { $0.version })
         else { throw RPCError.groupNotFound(id.text) }
+        guard expectedVersion == 0 || expectedVersion == version else {
+            throw RPCError.versionChanged(version)
+        }
         let members = state.memberships.indexes(ofGroup: row)
         let isLast = members.count <= UserList.countMax - 10
         let ends = members.prefix(UserList.countMax - 10).map { state.endOfMembership($0) }

@@ -105,10 +105,12 @@ private struct MembershipChange: Sendable {
 
 extension DirectoryState {
     /// The record of a new membership.
-    func newMembership(_ user: UInt32, group: Identifier) throws -> RecordChange {
+    func newMembership(
+        _ user: UInt32, group: Identifier, id: Identifier = .new()
+    ) throws -> RecordChange {
         let userID = users.ids[Int(user)]
         var record = DirectoryMembershipRecord()
-        record.membershipID = Identifier.new().text
+        record.membershipID = id.text
         record.groupID = group.text
         record.userID = userID.text
         record.createdAtUs = Timestamp.nowMicroseconds

@@ -56,6 +56,19 @@ extension RPCError {
             metadata: ["group-id": String(id.prefix(64))])
     }
 
+    static func membershipNotFound(_ id: String) -> RPCError {
+        RPCError(
+            .notFound, reason: "MEMBERSHIP_NOT_FOUND", message: "There is no such membership.",
+            metadata: ["membership-id": String(id.prefix(64))])
+    }
+
+    static func membershipExists(_ id: Identifier) -> RPCError {
+        RPCError(
+            .alreadyExists, reason: "MEMBERSHIP_EXISTS",
+            message: "The user is a member of the group already.",
+            metadata: ["membership-id": id.text])
+    }
+
     static func taken(_ reason: String, _ what: String, by id: Identifier, _ name: String)
         -> RPCError
     {

@@ -19,6 +19,8 @@ struct MembershipTable {
     /// First membership of a user plus one, by user row.
     private var heads: [UInt32] = []
     private var groups: [Members] = []
+    /// Memberships by the bits of their own IDs; nil until somebody asks by one, as few ever do.
+    private var byID: HashIndex?
     /// Memberships in all.
     private(set) var count = 0
 
@@ -32,6 +34,20 @@ struct MembershipTable {
             next = all[Int(next - 1)].next
         }
         return nil
+    }
+
+    /// The membership with an ID of its own. The first call makes the index for it.
+    mutating func find(id: Identifier) -> UInt32? {
+        if byID == nil { byID = indexByID() }
+        let all = all
+        return byID?.find(id.bits) { all[Int($0)].id == id }
+    }
+
+    private func indexByID() -> HashIndex {
+        var index = HashIndex()
+        index.reserve(count)
+        for row in groups.lazy.flatMap(\.rows) { index.insert(all[Int(row)].id.bits, row) }
+        return index
     }
 
     /// Memberships of a user, newest first.
@@ -87,6 +103,8 @@ struct MembershipTable {
 
     mutating func insert(user: UInt32, group: UInt32, id: Identifier, version: UInt32) {
         if let known = find(user: user, group: group) {
+            byID?.remove(all[Int(known)].id.bits, known)
+            byID?.insert(id.bits, known)
             all[Int(known)].id = id
             all[Int(known)].version = version
             return
@@ -103,6 +121,7 @@ struct MembershipTable {
             all.append(membership)
         }
         heads[Int(user)] = index + 1
+        byID?.insert(id.bits, index)
         groups[Int(group)].rows.append(index)
         groups[Int(group)].isSorted = groups[Int(group)].rows.count == 1
         count += 1
@@ -111,6 +130,7 @@ struct MembershipTable {
     mutating func remove(user: UInt32, group: UInt32) {
         guard let index = find(user: user, group: group) else { return }
         unlink(index, user: user)
+        byID?.remove(all[Int(index)].id.bits, index)
         if let position = groups[Int(group)].rows.firstIndex(of: index) {
             groups[Int(group)].rows.remove(at: position)
         }
@@ -139,4 +159,9 @@ struct MembershipTable {
                 contentsOf: repeatElement(Members(), count: Int(group) + 1 - groups.count))
         }
     }
+}
+
+extension Identifier {
+    /// Both halves in one: most of an identifier's bits are random, so these are a hash.
+    fileprivate var bits: UInt64 { high ^ low }
 }

@@ -89,6 +89,12 @@ struct Identifier: Hashable, Comparable, Sendable {
         }
     }
 
+    /// When it was made, in microseconds since 1970 and exact to the millisecond; 0 for one of a kind
+    /// that does not say.
+    var createdAtMicroseconds: Int64 {
+        high >> 12 & 0xf == 7 ? Int64(high >> 16) * 1_000 : 0
+    }
+
     /// Lower-case text.
     var text: String { TimeOrderedUUID.text(high, low) }
 

@@ -102,6 +102,9 @@ extension DirectoryServer {
                 guard let row = state.users.row(id),
                     let version = state.users.withFields(row, { $0.version })
                 else { throw RPCError.userNotFound(id.text) }
+                guard request.expectedVersion == 0 || request.expectedVersion == version else {
+                    throw RPCError.versionChanged(version)
+                }
                 let ends = state.memberships.indexes(ofUser: row).map { index in
                     state.endOfMembership(index)
                 }

@@ -35,6 +35,17 @@ enum AttributeRules {
         try check(value, field, length: 1...lengthMax, blanks: blanks)
     }
 
+    /// A day as YYYY-MM-DD, or nothing.
+    static func checkDay(_ value: String, _ field: String) throws {
+        guard !value.isEmpty else { return }
+        let parts = value.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [4, 2, 2],
+            parts.joined().utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            ),
+            (1...12).contains(Int(parts[1]) ?? 0), (1...31).contains(Int(parts[2]) ?? 0)
+        else { throw invalid(field, "is not a day as YYYY-MM-DD") }
+    }
+
     static func invalid(_ field: String, _ problem: String) -> RPCError {
         RPCError(
             .invalidArgument, reason: "INVALID_ATTRIBUTE", message: "\(field) \(problem).",

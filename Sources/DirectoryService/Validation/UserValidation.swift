@@ -30,6 +30,18 @@ extension DirectoryUser {
         for address in addresses {
             for value in address.texts { try AttributeRules.checkOptional(value, "addresses") }
         }
+        try check(photos.map(\.primary), "photos")
+        for photo in photos {
+            try AttributeRules.check(photo.value, "photos.value", length: 1...1_024)
+            try AttributeRules.checkOptional(photo.type, "photos.type")
+            try AttributeRules.checkOptional(photo.display, "photos.display")
+        }
+        try check(roles.map(\.primary), "roles")
+        for role in roles {
+            try AttributeRules.check(role.value, "roles.value", length: 1...1_024)
+            try AttributeRules.checkOptional(role.type, "roles.type")
+        }
+        try AttributeRules.checkDay(birthdate, "birthdate")
     }
 
     /// The display name that a person without one gets.
@@ -48,6 +60,7 @@ extension DirectoryUser {
             ("name.honorific_suffix", name.honorificSuffix), ("nick_name", nickName),
             ("profile_url", profileURL), ("user_type", userType), ("title", title),
             ("preferred_language", preferredLanguage), ("locale", locale), ("timezone", timezone),
+            ("website", website),
             ("enterprise.employee_number", enterprise.employeeNumber),
             ("enterprise.cost_center", enterprise.costCenter),
             ("enterprise.organization", enterprise.organization),

@@ -23,6 +23,10 @@ extension SCIMUser {
         phoneNumbers = user.phoneNumbers.map {
             Contact(value: $0.value, type: $0.type, primary: $0.primary)
         }
+        photos = user.photos.map {
+            Photo(value: $0.value, type: $0.type, display: $0.display, primary: $0.primary)
+        }
+        roles = user.roles.map { Contact(value: $0.value, type: $0.type, primary: $0.primary) }
         addresses = user.addresses.map(Address.init)
         name = Name(user.name)
         enterprise = Enterprise(user.enterprise)
@@ -123,9 +127,30 @@ extension DirectoryUser {
                 $0.primary = contact.primary
             }
         }
+        photos = user.photos.map { photo in
+            .with {
+                $0.value = photo.value
+                $0.type = photo.type
+                $0.display = photo.display
+                $0.primary = photo.primary
+            }
+        }
+        roles = user.roles.map { role in
+            .with {
+                $0.value = role.value
+                $0.type = role.type
+                $0.primary = role.primary
+            }
+        }
         addresses = user.addresses.map(DirectoryAddress.init)
         name = DirectoryName(user.name)
         enterprise = DirectoryEnterprise(user.enterprise)
+    }
+
+    /// Takes over what SCIM has no attributes for, since its clients cannot mean to remove it.
+    mutating func keepAttributesOutsideSCIM(of old: DirectoryUser) {
+        website = old.website
+        birthdate = old.birthdate
     }
 
     /// What the client calls the person; else their name; else the user name.

@@ -35,7 +35,7 @@ struct SCIMUsers: Sendable {
     func replace(_ call: SCIMCall) async throws -> Response {
         let given = DirectoryUser(try SCIMUser(try await call.body()))
         let old = try await find(call.parameter("id"), call)
-        return try await update(given, of: old.userID, version: 0, call)
+        return try await update(given, of: old, version: 0, call)
     }
 
     /// Applies the operations to what is there now; again when somebody else was quicker.
@@ -47,7 +47,7 @@ struct SCIMUsers: Sendable {
                 operations, to: SCIMUser(old, baseURL: call.baseURL).object)
             let new = DirectoryUser(try SCIMUser(object))
             do {
-                return try await update(new, of: old.userID, version: old.version, call)
+                return try await update(new, of: old, version: old.version, call)
             } catch let error as RPCError
                 where error.code == .aborted && attempt < Self.attemptsMax
             {
@@ -99,11 +99,12 @@ struct SCIMUsers: Sendable {
     }
 
     private func update(
-        _ user: DirectoryUser, of id: String, version: UInt64, _ call: SCIMCall
+        _ user: DirectoryUser, of old: DirectoryUser, version: UInt64, _ call: SCIMCall
     ) async throws -> Response {
         var request = DirectoryUpdateUserRequest()
         request.user = user
-        request.user.userID = id
+        request.user.userID = old.userID
+        request.user.keepAttributesOutsideSCIM(of: old)
         request.expectedVersion = version
         let made = try await directory.updateUser(request, options: call.options).user
         return SCIMAnswer.resource(SCIMUser(made, baseURL: call.baseURL).object)

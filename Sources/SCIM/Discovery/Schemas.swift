@@ -77,6 +77,16 @@ extension SCIMDiscovery {
         text("locale", "Locale"), text("timezone", "Time zone"),
         Attribute(name: "active", type: "boolean", description: "Whether sign-in is allowed"),
         contacts("emails", "E-mail addresses"), contacts("phoneNumbers", "Phone numbers"),
+        contacts("roles", "Roles"),
+        Attribute(
+            name: "photos", type: "complex", description: "Photos", multiValued: true,
+            sub: [
+                Attribute(
+                    name: "value", type: "reference", description: "Where the photo is",
+                    referenceTypes: ["external"]),
+                text("display", "What it shows"), text("type", "Kind"),
+                Attribute(name: "primary", type: "boolean", description: "The preferred one"),
+            ]),
         Attribute(
             name: "addresses", type: "complex", description: "Postal addresses", multiValued: true,
             sub: [

@@ -26,6 +26,8 @@ extension SCIMUser {
         name = try Name(object.object("name"))
         emails = try object.elements("emails").compactMap(Contact.init)
         phoneNumbers = try object.elements("phoneNumbers").compactMap(Contact.init)
+        photos = try object.elements("photos").compactMap(Photo.init)
+        roles = try object.elements("roles").compactMap(Contact.init)
         addresses = try object.elements("addresses").map(Address.init)
         enterprise = try Enterprise(
             object.object(
@@ -56,6 +58,17 @@ extension SCIMUser.Contact {
         if value.isEmpty { return nil }
         self.init(
             value: value, type: try object.text("type"),
+            primary: try object.flag("primary", default: false))
+    }
+}
+
+extension SCIMUser.Photo {
+    /// Nil for an element without a value.
+    init?(_ object: SCIMObject) throws {
+        let value = try object.text("value")
+        if value.isEmpty { return nil }
+        self.init(
+            value: value, type: try object.text("type"), display: try object.text("display"),
             primary: try object.flag("primary", default: false))
     }
 }

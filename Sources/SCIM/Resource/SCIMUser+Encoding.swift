@@ -16,6 +16,8 @@ extension SCIMUser {
         object.set("emails", emails.map(\.element))
         object.set("addresses", addresses.map(\.element))
         object.set("phoneNumbers", phoneNumbers.map(\.element))
+        object.set("photos", photos.map(\.element))
+        object.set("roles", roles.map(\.element))
         object.set("userType", userType)
         object.set("title", title)
         object.set("preferredLanguage", preferredLanguage)
@@ -54,6 +56,16 @@ extension SCIMUser.Contact {
     var element: SCIMValue {
         var object = SCIMObject([("value", .string(value))])
         object.set("type", type)
+        object["primary"] = .bool(primary)
+        return .object(object)
+    }
+}
+
+extension SCIMUser.Photo {
+    var element: SCIMValue {
+        var object = SCIMObject([("value", .string(value))])
+        object.set("type", type)
+        object.set("display", display)
         object["primary"] = .bool(primary)
         return .object(object)
     }

@@ -10,7 +10,7 @@ package struct SCIMUser: Equatable, Sendable {
         package init() {}
     }
 
-    /// An e-mail address or a phone number.
+    /// An e-mail address, a phone number or a role.
     package struct Contact: Equatable, Sendable {
         package var value: String
         package var type: String
@@ -19,6 +19,22 @@ package struct SCIMUser: Equatable, Sendable {
         package init(value: String, type: String = "", primary: Bool = false) {
             self.value = value
             self.type = type
+            self.primary = primary
+        }
+    }
+
+    package struct Photo: Equatable, Sendable {
+        /// Where the photo is.
+        package var value: String
+        package var type: String
+        package var display: String
+        package var primary: Bool
+
+        package init(value: String, type: String = "", display: String = "", primary: Bool = false)
+        {
+            self.value = value
+            self.type = type
+            self.display = display
             self.primary = primary
         }
     }
@@ -65,6 +81,8 @@ package struct SCIMUser: Equatable, Sendable {
     package var emails: [Contact] = []
     package var addresses: [Address] = []
     package var phoneNumbers: [Contact] = []
+    package var photos: [Photo] = []
+    package var roles: [Contact] = []
     package var userType = ""
     package var title = ""
     package var preferredLanguage = ""

@@ -10,7 +10,7 @@ package enum SCIMSchema {
 
     /// Attributes with several values.
     static let multiValued: Set<String> = [
-        "emails", "phonenumbers", "addresses", "members", "groups", "schemas",
+        "emails", "phonenumbers", "addresses", "photos", "roles", "members", "groups", "schemas",
     ]
 
     /// Attributes the client cannot change.
@@ -19,8 +19,8 @@ package enum SCIMSchema {
     /// Attributes of a user that are kept.
     static let userAttributes: Set<String> = [
         "id", "meta", "schemas", "groups", "externalid", "username", "name", "displayname",
-        "nickname", "profileurl", "emails", "addresses", "phonenumbers", "usertype", "title",
-        "preferredlanguage", "locale", "timezone", "active",
+        "nickname", "profileurl", "emails", "addresses", "phonenumbers", "photos", "roles",
+        "usertype", "title", "preferredlanguage", "locale", "timezone", "active",
     ]
 
     /// Attributes of the enterprise extension that are kept.
@@ -36,6 +36,8 @@ package enum SCIMSchema {
         ],
         "emails": ["value", "type", "primary", "display"],
         "phonenumbers": ["value", "type", "primary", "display"],
+        "photos": ["value", "type", "primary", "display"],
+        "roles": ["value", "type", "primary", "display"],
         "addresses": [
             "formatted", "streetaddress", "locality", "region", "postalcode", "country", "type",
             "primary",

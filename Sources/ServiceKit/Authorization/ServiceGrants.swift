@@ -8,12 +8,12 @@ extension ServiceRules {
             Grant(
                 [
                     M.getUser, M.findUser, M.listUsers, M.getGroup, M.findGroup, M.listGroups,
-                    M.listMembers, M.listGroupsOfUser, M.getStatus,
+                    M.listMembers, M.listGroupsOfUser, M.getMembership, M.getStatus,
                 ], local(.permission, .portal) + [administrator, auditor]),
             Grant(
                 [
                     M.createUser, M.updateUser, M.deleteUser, M.createGroup, M.updateGroup,
-                    M.deleteGroup, M.changeMembers,
+                    M.deleteGroup, M.changeMembers, M.createMembership, M.deleteMembership,
                 ], local(.portal) + [administrator]),
             Grant([M.watchPeople], local(.permission)),
             Grant([M.reapplyRecords], [administrator]),

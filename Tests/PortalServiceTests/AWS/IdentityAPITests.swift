@@ -51,13 +51,16 @@ struct IdentityAPITests {
     @Test("what is not there is named by kind and ID")
     func missing() async throws {
         let portal = try TestPortal()
+        let nobody = "00000000-0000-4000-8000-000000000000"
         let user = try await identity(
-            portal, "DescribeUser", #"{"IdentityStoreId": "\#(Self.store)", "UserId": "nobody"}"#)
+            portal, "DescribeUser",
+            #"{"IdentityStoreId": "\#(Self.store)", "UserId": "\#(nobody)"}"#)
         #expect(user.type == "ResourceNotFoundException")
         #expect(user.object["ResourceType"] as? String == "USER")
-        #expect(user.object["ResourceId"] as? String == "nobody")
+        #expect(user.object["ResourceId"] as? String == nobody)
         let store = try await identity(
-            portal, "DescribeUser", #"{"IdentityStoreId": "d-9999999999", "UserId": "x"}"#)
+            portal, "DescribeUser",
+            #"{"IdentityStoreId": "d-9999999999", "UserId": "\#(nobody)"}"#)
         #expect(store.object["ResourceType"] as? String == "IDENTITY_STORE")
     }
 
@@ -66,7 +69,8 @@ struct IdentityAPITests {
         arguments: [
             ("ListUsers", #""MaxResults": 101"#), ("ListGroupMemberships", #""MaxResults": 1"#),
             ("ListUsers", #""Filters": [{"AttributePath": "Title", "AttributeValue": "x"}]"#),
-            ("GetUserId", #""AlternateIdentifier": {}"#),
+            ("GetUserId", #""AlternateIdentifier": {}"#), ("DescribeUser", #""UserId": "nobody""#),
+            ("ListUsers", #""Extensions": ["aws:identitystore:other"]"#),
             ("IsMemberInGroups", #""MemberId": {"UserId": "x"}, "GroupIds": []"#),
         ])
     func invalid(operation: String, members: String) async throws {

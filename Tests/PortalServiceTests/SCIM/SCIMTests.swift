@@ -107,6 +107,25 @@ struct SCIMTests {
         #expect(try await call(portal, .get, "/Users/\(id)").status == .notFound)
     }
 
+    @Test("what SCIM has no attributes for stays, also when a person is replaced")
+    func outsideSCIM() async throws {
+        let portal = try TestPortal()
+        let made = try await call(portal, .post, "/Users", body: Self.user)
+        let id = try #require(made.json["id"] as? String)
+        portal.directory.content.withLock {
+            $0.users[id]?.website = "https://new.example"
+            $0.users[id]?.birthdate = "1990-02-28"
+            $0.users[id]?.title = "Pilot"
+        }
+        #expect(try await call(portal, .put, "/Users/\(id)", body: Self.user).status == .ok)
+        let patch = #"{"Operations":[{"op":"add","path":"roles","value":[{"value":"Guide"}]}]}"#
+        #expect(try await call(portal, .patch, "/Users/\(id)", body: patch).status == .ok)
+        let user = try #require(portal.directory.content.withLock { $0.users[id] })
+        #expect(user.website == "https://new.example" && user.birthdate == "1990-02-28")
+        #expect(user.title.isEmpty)
+        #expect(user.roles.map(\.value) == ["Guide"])
+    }
+
     @Test("the directory learns that the SCIM client did it")
     func actor() async throws {
         let portal = try TestPortal()

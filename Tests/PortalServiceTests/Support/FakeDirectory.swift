@@ -9,7 +9,11 @@ final class FakeDirectory: Sendable {
         var users: [String: DirectoryUser] = [:]
         var groups: [String: DirectoryGroup] = [:]
         var members: [String: Set<String>] = [:]
+        /// Group and user by membership ID.
+        var memberships: [String: (group: String, user: String)] = [:]
         var actors: [String] = []
+        /// So many updates of users are refused, as if somebody else had been quicker.
+        var updatesRefused = 0
     }
 
     let content = Mutex(Content())
@@ -40,7 +44,7 @@ final class FakeDirectory: Sendable {
         content.withLock { $0.users[id]?.enabled = enabled }
     }
 
-    private static func missing(_ reason: String) -> RPCError {
+    static func missing(_ reason: String) -> RPCError {
         RPCError(.notFound, reason: reason, message: "not there")
     }
 
@@ -49,6 +53,8 @@ final class FakeDirectory: Sendable {
         registerReads(&table)
         registerUserWrites(&table)
         registerGroups(&table)
+        registerGroupWrites(&table)
+        registerMemberships(&table)
         return table.channel
     }
 
@@ -117,8 +123,18 @@ final class FakeDirectory: Sendable {
         table.answer(DirectoryMethods.updateUser) { (request: DirectoryUpdateUserRequest, _) in
             var answer = DirectoryUpdateUserResponse()
             answer.user = request.user
-            answer.user.version = request.expectedVersion + 1
-            self.content.withLock { [answer] in $0.users[request.user.userID] = answer.user }
+            try self.content.withLock { content in
+                let version = content.users[request.user.userID]?.version ?? 0
+                if content.updatesRefused > 0 {
+                    content.updatesRefused -= 1
+                    throw Self.changed
+                }
+                guard request.expectedVersion == 0 || request.expectedVersion == version else {
+                    throw Self.changed
+                }
+                answer.user.version = version + 1
+                content.users[request.user.userID] = answer.user
+            }
             return answer
         }
         table.answer(DirectoryMethods.deleteUser) { (request: DirectoryDeleteUserRequest, _) in

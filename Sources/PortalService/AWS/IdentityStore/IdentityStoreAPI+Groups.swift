@@ -25,9 +25,10 @@ extension IdentityStoreAPI {
     private func describeGroup(
         _ input: DescribeGroupInput, _ call: AWSCall
     ) async throws -> IdentityStore.Group {
+        let id = try IdentityStoreNames.id(input.groupId, .group, "groupId")
         let snapshot = try admit(
-            input.identityStoreId, "identitystore:DescribeGroup", [.group], call)
-        return IdentityStore.Group(try await group(input.groupId, call), snapshot)
+            input.identityStoreId, "identitystore:DescribeGroup", [.named(.group, id)], call)
+        return IdentityStore.Group(try await group(id, call), snapshot)
     }
 
     func group(_ id: String, _ call: AWSCall) async throws -> DirectoryGroup {
@@ -36,7 +37,7 @@ extension IdentityStoreAPI {
                 .with { $0.groupID = id }, options: options(call)
             ).group
         } catch let error as RPCError where error.code == .notFound {
-            throw Self.notFound("GROUP", id)
+            throw IdentityStoreFailure.notFound("GROUP", id)
         }
     }
 
@@ -66,6 +67,7 @@ extension IdentityStoreAPI {
     struct GetGroupIDOutput: Encodable, Sendable {
         let identityStoreId: String
         let groupId: String
+        let groupArn: String
     }
 
     private func getGroupID(
@@ -80,10 +82,11 @@ extension IdentityStoreAPI {
         default: throw AWSError.validation("Groups are found by displayName or external ID.")
         }
         guard let group = try await find(group: request, call) else {
-            throw Self.notFound("GROUP", "")
+            throw IdentityStoreFailure.notFound("GROUP", "")
         }
         return GetGroupIDOutput(
-            identityStoreId: snapshot.instance.identityStoreID, groupId: group.groupID)
+            identityStoreId: snapshot.instance.identityStoreID, groupId: group.groupID,
+            groupArn: IdentityStoreNames.arn(.group, group.groupID))
     }
 
     private func find(

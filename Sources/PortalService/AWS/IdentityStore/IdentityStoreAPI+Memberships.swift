@@ -33,12 +33,12 @@ extension IdentityStoreAPI {
 
         func group() throws -> String {
             guard let groupId else { throw AWSError.missing("groupId") }
-            return groupId
+            return try IdentityStoreNames.id(groupId, .group, "groupId")
         }
 
         func member() throws -> String {
             guard let memberId else { throw AWSError.missing("memberId") }
-            return memberId.userId
+            return try IdentityStoreNames.id(memberId.userId, .user, "memberId.userId")
         }
     }
 
@@ -50,10 +50,10 @@ extension IdentityStoreAPI {
     private func listGroupMemberships(
         _ input: MembershipsInput, _ call: AWSCall
     ) async throws -> MembershipsOutput {
-        let snapshot = try admit(
-            input.identityStoreId, "identitystore:ListGroupMemberships", [.group, .membership],
-            call)
         let (group, size) = (try input.group(), try Self.size(input.maxResults))
+        let snapshot = try admit(
+            input.identityStoreId, "identitystore:ListGroupMemberships",
+            [.named(.group, group), .membership], call)
         let answer: DirectoryListMembersResponse
         do {
             answer = try await directory.listMembers(
@@ -63,14 +63,11 @@ extension IdentityStoreAPI {
                     $0.pageToken = input.nextToken ?? ""
                 }, options: options(call))
         } catch let error as RPCError where error.code == .notFound {
-            throw Self.notFound("GROUP", group)
+            throw IdentityStoreFailure.notFound("GROUP", group)
         }
         return MembershipsOutput(
             groupMemberships: answer.members.map {
-                .init(
-                    identityStoreId: snapshot.instance.identityStoreID,
-                    membershipId: $0.membershipID, groupId: group,
-                    memberId: .init(userId: $0.userID))
+                .init(snapshot, id: $0.membershipID, group: group, user: $0.userID)
             }, nextToken: answer.nextPageToken.ifNotEmpty)
     }
 
@@ -78,37 +75,40 @@ extension IdentityStoreAPI {
     private func listGroupMembershipsForMember(
         _ input: MembershipsInput, _ call: AWSCall
     ) async throws -> MembershipsOutput {
+        let (member, size) = (try input.member(), Int(try Self.size(input.maxResults)))
         let snapshot = try admit(
             input.identityStoreId, "identitystore:ListGroupMembershipsForMember",
-            [.user, .membership], call)
-        let (member, size) = (try input.member(), Int(try Self.size(input.maxResults)))
+            [.named(.user, member), .membership], call)
         let rest = try await groups(of: member, call).drop { $0.groupID <= input.nextToken ?? "" }
         let page = rest.prefix(size)
         return MembershipsOutput(
             groupMemberships: page.map {
-                .init(
-                    identityStoreId: snapshot.instance.identityStoreID,
-                    membershipId: $0.membershipID, groupId: $0.groupID,
-                    memberId: .init(userId: member))
+                .init(snapshot, id: $0.membershipID, group: $0.groupID, user: member)
             }, nextToken: rest.count > page.count ? page.last?.groupID : nil)
     }
 
     struct MembershipIDOutput: Encodable, Sendable {
         let identityStoreId: String
         let membershipId: String
+        let membershipArn: String
+
+        init(_ id: String, _ snapshot: InstanceSnapshot) {
+            identityStoreId = snapshot.instance.identityStoreID
+            membershipId = id
+            membershipArn = IdentityStoreNames.arn(.membership, id)
+        }
     }
 
     private func getGroupMembershipID(
         _ input: MembershipsInput, _ call: AWSCall
     ) async throws -> MembershipIDOutput {
+        let (group, member) = (try input.group(), try input.member())
         let snapshot = try admit(
             input.identityStoreId, "identitystore:GetGroupMembershipId",
-            [.user, .group, .membership], call)
-        let (group, member) = (try input.group(), try input.member())
+            [.named(.user, member), .named(.group, group), .membership], call)
         guard let found = try await groups(of: member, call).first(where: { $0.groupID == group })
-        else { throw Self.notFound("GROUP_MEMBERSHIP", "") }
-        return MembershipIDOutput(
-            identityStoreId: snapshot.instance.identityStoreID, membershipId: found.membershipID)
+        else { throw IdentityStoreFailure.notFound("GROUP_MEMBERSHIP", "") }
+        return MembershipIDOutput(found.membershipID, snapshot)
     }
 
     struct IsMemberOutput: Encodable, Sendable {
@@ -124,13 +124,14 @@ extension IdentityStoreAPI {
     private func isMemberInGroups(
         _ input: MembershipsInput, _ call: AWSCall
     ) async throws -> IsMemberOutput {
-        _ = try admit(
-            input.identityStoreId, "identitystore:IsMemberInGroups",
-            [.user, .group, .membership], call)
         let member = try input.member()
-        guard let asked = input.groupIds, (1...Self.groupsAskedMax).contains(asked.count) else {
+        guard let given = input.groupIds, (1...Self.groupsAskedMax).contains(given.count) else {
             throw AWSError.validation("1 to \(Self.groupsAskedMax) groups can be asked about.")
         }
+        let asked = try given.map { try IdentityStoreNames.id($0, .group, "groupIds") }
+        try admit(
+            input.identityStoreId, "identitystore:IsMemberInGroups",
+            [.named(.user, member), .membership] + asked.map { .named(.group, $0) }, call)
         let groups = Set(try await groups(of: member, call).map(\.groupID))
         return IsMemberOutput(
             results: asked.map {
@@ -148,7 +149,7 @@ extension IdentityStoreAPI {
                 .with { $0.userID = member }, options: options(call)
             ).groups
         } catch let error as RPCError where error.code == .notFound {
-            throw Self.notFound("USER", member)
+            throw IdentityStoreFailure.notFound("USER", member)
         }
     }
 }

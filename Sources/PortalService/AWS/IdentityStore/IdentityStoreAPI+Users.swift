@@ -16,6 +16,7 @@ extension IdentityStoreAPI {
     struct DescribeUserInput: Decodable, Sendable, TrailDescribed {
         let identityStoreId: String
         let userId: String
+        let extensions: [String]?
 
         var trailParameters: [String: any Sendable] {
             ["identityStoreId": identityStoreId, "userId": userId]
@@ -25,9 +26,11 @@ extension IdentityStoreAPI {
     private func describeUser(
         _ input: DescribeUserInput, _ call: AWSCall
     ) async throws -> IdentityStore.User {
+        let id = try IdentityStoreNames.id(input.userId, .user, "userId")
         let snapshot = try admit(
-            input.identityStoreId, "identitystore:DescribeUser", [.user], call)
-        return IdentityStore.User(try await user(input.userId, call), snapshot)
+            input.identityStoreId, "identitystore:DescribeUser", [.named(.user, id)], call)
+        let extended = try Self.isExtended(input.extensions)
+        return IdentityStore.User(try await user(id, call), snapshot, extended: extended)
     }
 
     func user(_ id: String, _ call: AWSCall) async throws -> DirectoryUser {
@@ -35,8 +38,19 @@ extension IdentityStoreAPI {
             return try await directory.getUser(.with { $0.userID = id }, options: options(call))
                 .user
         } catch let error as RPCError where error.code == .notFound {
-            throw Self.notFound("USER", id)
+            throw IdentityStoreFailure.notFound("USER", id)
         }
+    }
+
+    /// Whether the one extension that there is was asked for.
+    ///
+    /// Throws: `AWSError` ValidationException for others.
+    private static func isExtended(_ extensions: [String]?) throws -> Bool {
+        guard let extensions else { return false }
+        guard extensions.allSatisfy({ $0 == UserAttributes.enterprise }) else {
+            throw AWSError.validation("\(UserAttributes.enterprise) is the only extension.")
+        }
+        return !extensions.isEmpty
     }
 
     struct ListInput: Decodable, Sendable, TrailDescribed {
@@ -44,6 +58,7 @@ extension IdentityStoreAPI {
         let maxResults: Int?
         let nextToken: String?
         let filters: [IdentityStore.Filter]?
+        let extensions: [String]?
 
         var trailParameters: [String: any Sendable] { ["identityStoreId": identityStoreId] }
     }
@@ -56,10 +71,12 @@ extension IdentityStoreAPI {
     private func listUsers(_ input: ListInput, _ call: AWSCall) async throws -> ListUsersOutput {
         let snapshot = try admit(input.identityStoreId, "identitystore:ListUsers", [.user], call)
         let size = try Self.size(input.maxResults)
+        let extended = try Self.isExtended(input.extensions)
         if let filter = try Self.filter(input.filters, named: "username") {
             let found = try await find(user: .with { $0.userName = filter }, call)
             return ListUsersOutput(
-                users: found.map { [IdentityStore.User($0, snapshot)] } ?? [], nextToken: nil)
+                users: found.map { [IdentityStore.User($0, snapshot, extended: extended)] } ?? [],
+                nextToken: nil)
         }
         let answer = try await directory.listUsers(
             .with {
@@ -67,7 +84,7 @@ extension IdentityStoreAPI {
                 $0.pageToken = input.nextToken ?? ""
             }, options: options(call))
         return ListUsersOutput(
-            users: answer.users.map { IdentityStore.User($0, snapshot) },
+            users: answer.users.map { IdentityStore.User($0, snapshot, extended: extended) },
             nextToken: answer.nextPageToken.ifNotEmpty)
     }
 
@@ -92,6 +109,7 @@ extension IdentityStoreAPI {
     struct GetUserIDOutput: Encodable, Sendable {
         let identityStoreId: String
         let userId: String
+        let userArn: String
     }
 
     private func getUserID(
@@ -110,10 +128,11 @@ extension IdentityStoreAPI {
         default: throw AWSError.validation("One alternate identifier is needed.")
         }
         guard let user = try await find(user: request, call) else {
-            throw Self.notFound("USER", "")
+            throw IdentityStoreFailure.notFound("USER", "")
         }
         return GetUserIDOutput(
-            identityStoreId: snapshot.instance.identityStoreID, userId: user.userID)
+            identityStoreId: snapshot.instance.identityStoreID, userId: user.userID,
+            userArn: IdentityStoreNames.arn(.user, user.userID))
     }
 
     private func find(

@@ -1,15 +1,16 @@
 import AccessPolicy
 import Contracts
 import Foundation
-import HTTPTypes
 import RPC
 import ServiceKit
 
-/// The reads of the Identity Store API over the Region's directory: they answer in every Region.
+/// The Identity Store API over the Region's directory. Reads answer in every Region, writes in the
+/// primary.
 ///
-/// Users and groups are written by the identity provider's SCIM client and by operators.
+/// The identity provider's SCIM client writes the same people and groups: of two writes of one
+/// attribute the later stands.
 struct IdentityStoreAPI: Sendable {
-    static let bodyBytesMax = 64 << 10
+    static let bodyBytesMax = 256 << 10
     private static let pageSizeMax = 100
 
     let directory: DirectoryClient
@@ -20,28 +21,53 @@ struct IdentityStoreAPI: Sendable {
         JSONService(
             targetPrefix: "AWSIdentityStore", signingName: "identitystore",
             eventSource: "identitystore.amazonaws.com", bodyBytesMax: Self.bodyBytesMax,
-            failure: Self.exception,
-            operations: userOperations + groupOperations + membershipOperations)
+            errorsNameRequest: true, failure: IdentityStoreFailure.exception,
+            operations: userOperations + groupOperations + membershipOperations
+                + userWriteOperations + groupWriteOperations + membershipWriteOperations)
     }
 
-    /// What an operation is about, for its policies.
-    enum Subject { case user, group, membership }
+    /// What an operation is about, for its policies: any of a kind, or one by its ID.
+    enum Subject {
+        case user, group, membership
+        case named(IdentityStoreNames.Kind, String)
+
+        var arn: String {
+            switch self {
+            case .user: IdentityStoreNames.arn(.user, "*")
+            case .group: IdentityStoreNames.arn(.group, "*")
+            case .membership: IdentityStoreNames.arn(.membership, "*")
+            case .named(let kind, let id): IdentityStoreNames.arn(kind, id)
+            }
+        }
+    }
 
     /// Checks store and permission before anything is read.
+    ///
+    /// - Parameter storeID: the store's ID or ARN.
+    @discardableResult
     func admit(
         _ storeID: String, _ action: PolicyAction, _ subjects: [Subject], _ call: AWSCall
     ) throws -> InstanceSnapshot {
         let snapshot = try instance.required()
-        let resources = subjects.map { subject in
-            switch subject {
-            case .user: "arn:aws:identitystore:::user/*"
-            case .group: "arn:aws:identitystore:::group/*"
-            case .membership: "arn:aws:identitystore:::membership/*"
-            }
-        }
-        try authorizer.require(action, on: [snapshot.identityStoreARN] + resources, call)
-        guard storeID == snapshot.instance.identityStoreID else {
-            throw Self.notFound("IDENTITY_STORE", storeID)
+        try authorizer.require(
+            action, on: [snapshot.identityStoreARN] + subjects.map(\.arn), call)
+        guard [snapshot.instance.identityStoreID, snapshot.identityStoreARN].contains(storeID)
+        else { throw IdentityStoreFailure.notFound("IDENTITY_STORE", storeID) }
+        return snapshot
+    }
+
+    /// The same for what changes something: that is the primary's.
+    @discardableResult
+    func admitWrite(
+        _ storeID: String, _ action: PolicyAction, _ subjects: [Subject], _ call: AWSCall
+    ) throws -> InstanceSnapshot {
+        let snapshot = try admit(storeID, action, subjects, call)
+        guard snapshot.isPrimary else {
+            let primary = snapshot.instance.primaryRegion
+            throw AWSError(
+                "AccessDeniedException",
+                "Identities are written in the primary Region, \(primary): "
+                    + "\(snapshot.portalURL(of: primary)).")
         }
         return snapshot
     }
@@ -58,34 +84,14 @@ struct IdentityStoreAPI: Sendable {
         }
         return UInt32(size)
     }
-
-    static func notFound(_ type: String, _ id: String) -> AWSError {
-        AWSError(
-            "ResourceNotFoundException", "\(type) not found.",
-            members: ["ResourceType": type, "ResourceId": String(id.prefix(1_024))])
-    }
-
-    private static func exception(_ error: RPCError) -> AWSError {
-        switch error.code {
-        case .notFound:
-            return notFound(error.reason.hasPrefix("GROUP") ? "GROUP" : "USER", "")
-        case .invalidArgument, .outOfRange: return .validation(error.message)
-        case .resourceExhausted: return AWSError("ThrottlingException", error.message)
-        case .failedPrecondition where error.reason == "AccessDeniedException":
-            return AWSError(
-                "AccessDeniedException", error.message, members: ["Reason": "KMS_ACCESS_DENIED"])
-        case .failedPrecondition where error.reason == "DisabledException":
-            return AWSError(
-                "ValidationException", error.message, members: ["Reason": "KMS_DISABLED"])
-        default:
-            return AWSError(
-                "InternalServerException", "A part of this Region does not answer. Try again.",
-                status: .internalServerError)
-        }
-    }
 }
 
 extension String {
     /// Nil for an empty text: such members are left out.
     var ifNotEmpty: String? { isEmpty ? nil : self }
+}
+
+extension Array {
+    /// Nil for an empty list: such members are left out.
+    var ifNotEmpty: [Element]? { isEmpty ? nil : self }
 }

@@ -43,6 +43,13 @@ enum IdentityStore {
         let primary: Bool
     }
 
+    struct Photo: Encodable, Sendable {
+        let value: String
+        let type: String?
+        let display: String?
+        let primary: Bool
+    }
+
     struct Address: Encodable, Sendable {
         let streetAddress: String?
         let locality: String?
@@ -57,6 +64,8 @@ enum IdentityStore {
     struct User: Encodable, Sendable {
         let identityStoreId: String
         let userId: String
+        let userArn: String
+        let revision: String
         let userName: String
         let externalIds: [ExternalID]?
         let name: Name?
@@ -72,13 +81,21 @@ enum IdentityStore {
         let locale: String?
         let timezone: String?
         let userStatus: String
+        let photos: [Photo]?
+        let website: String?
+        let birthdate: String?
+        let roles: [Typed]?
         let createdAt: Date
         let updatedAt: Date
+        /// By name; only where it was asked for.
+        let extensions: [String: AttributeDocument]?
     }
 
     struct Group: Encodable, Sendable {
         let identityStoreId: String
         let groupId: String
+        let groupArn: String
+        let revision: String
         let displayName: String
         let description: String?
         let externalIds: [ExternalID]?
@@ -89,37 +106,52 @@ enum IdentityStore {
     struct Membership: Encodable, Sendable {
         let identityStoreId: String
         let membershipId: String
+        let membershipArn: String
         let groupId: String
         let memberId: MemberID
+        let createdAt: Date?
     }
 }
 
 extension IdentityStore.User {
-    init(_ user: DirectoryUser, _ instance: InstanceSnapshot) {
+    init(_ user: DirectoryUser, _ instance: InstanceSnapshot, extended: Bool) {
         self.init(
             identityStoreId: instance.instance.identityStoreID, userId: user.userID,
+            userArn: IdentityStoreNames.arn(.user, user.userID), revision: String(user.version),
             userName: user.userName,
             externalIds: instance.externalIDs(user.externalID),
             name: user.hasName ? IdentityStore.Name(user.name) : nil,
             displayName: user.displayName.ifNotEmpty, nickName: user.nickName.ifNotEmpty,
             profileUrl: user.profileURL.ifNotEmpty,
-            emails: user.emails.isEmpty
-                ? nil
-                : user.emails.map {
-                    .init(value: $0.value, type: $0.type.ifNotEmpty, primary: $0.primary)
-                },
-            addresses: user.addresses.isEmpty
-                ? nil : user.addresses.map(IdentityStore.Address.init),
-            phoneNumbers: user.phoneNumbers.isEmpty
-                ? nil
-                : user.phoneNumbers.map {
-                    .init(value: $0.value, type: $0.type.ifNotEmpty, primary: $0.primary)
-                },
+            emails: user.emails.map { IdentityStore.Typed($0.value, $0.type, $0.primary) }
+                .ifNotEmpty,
+            addresses: user.addresses.map(IdentityStore.Address.init).ifNotEmpty,
+            phoneNumbers: user.phoneNumbers
+                .map { IdentityStore.Typed($0.value, $0.type, $0.primary) }.ifNotEmpty,
             userType: user.userType.ifNotEmpty, title: user.title.ifNotEmpty,
             preferredLanguage: user.preferredLanguage.ifNotEmpty, locale: user.locale.ifNotEmpty,
             timezone: user.timezone.ifNotEmpty, userStatus: user.enabled ? "ENABLED" : "DISABLED",
+            photos: user.photos.map(IdentityStore.Photo.init).ifNotEmpty,
+            website: user.website.ifNotEmpty, birthdate: user.birthdate.ifNotEmpty,
+            roles: user.roles.map { IdentityStore.Typed($0.value, $0.type, $0.primary) }
+                .ifNotEmpty,
             createdAt: Date(microseconds: user.createdAtUs),
-            updatedAt: Date(microseconds: user.updatedAtUs))
+            updatedAt: Date(microseconds: user.updatedAtUs),
+            extensions: extended && user.hasEnterprise
+                ? [UserAttributes.enterprise: user.enterprise.document] : nil)
+    }
+}
+
+extension DirectoryEnterprise {
+    /// As an extension of the API: the names are SCIM's.
+    fileprivate var document: AttributeDocument {
+        var members: [String: AttributeDocument] = [:]
+        for (name, text) in [
+            ("employeeNumber", employeeNumber), ("costCenter", costCenter),
+            ("organization", organization), ("division", division), ("department", department),
+        ] where !text.isEmpty { members[name] = .text(text) }
+        if !managerUserID.isEmpty { members["manager"] = .object(["value": .text(managerUserID)]) }
+        return .object(members)
     }
 }
 
@@ -127,10 +159,39 @@ extension IdentityStore.Group {
     init(_ group: DirectoryGroup, _ instance: InstanceSnapshot) {
         self.init(
             identityStoreId: instance.instance.identityStoreID, groupId: group.groupID,
-            displayName: group.displayName, description: group.description_p.ifNotEmpty,
+            groupArn: IdentityStoreNames.arn(.group, group.groupID),
+            revision: String(group.version), displayName: group.displayName,
+            description: group.description_p.ifNotEmpty,
             externalIds: instance.externalIDs(group.externalID),
             createdAt: Date(microseconds: group.createdAtUs),
             updatedAt: Date(microseconds: group.updatedAtUs))
+    }
+}
+
+extension IdentityStore.Membership {
+    /// - Parameter createdAt: in microseconds since 1970; 0 when that is not known.
+    init(
+        _ instance: InstanceSnapshot, id: String, group: String, user: String, createdAt: Int64 = 0
+    ) {
+        self.init(
+            identityStoreId: instance.instance.identityStoreID, membershipId: id,
+            membershipArn: IdentityStoreNames.arn(.membership, id), groupId: group,
+            memberId: .init(userId: user),
+            createdAt: createdAt == 0 ? nil : Date(microseconds: createdAt))
+    }
+}
+
+extension IdentityStore.Typed {
+    fileprivate init(_ value: String, _ type: String, _ primary: Bool) {
+        self.init(value: value, type: type.ifNotEmpty, primary: primary)
+    }
+}
+
+extension IdentityStore.Photo {
+    fileprivate init(_ photo: DirectoryPhoto) {
+        self.init(
+            value: photo.value, type: photo.type.ifNotEmpty, display: photo.display.ifNotEmpty,
+            primary: photo.primary)
     }
 }
 

@@ -39,7 +39,10 @@ struct JSONFront: Sendable {
             let body = try await answer(service, operation, request, context)
             return response(.ok, body, context)
         } catch {
-            let refusal = error as? AWSError ?? Self.unexpected(error, context)
+            var refusal = error as? AWSError ?? Self.unexpected(error, context)
+            if find(target)?.0.errorsNameRequest == true {
+                refusal.members["RequestId"] = context.requestID
+            }
             return response(refusal, context)
         }
     }

@@ -79,18 +79,22 @@ struct JSONService: Sendable {
     /// In the trail: "kms.amazonaws.com".
     let eventSource: String
     let bodyBytesMax: Int
+    /// Whether the API's exceptions have a member `RequestId`.
+    let errorsNameRequest: Bool
     /// Turns what services say into this API's exceptions.
     let failure: @Sendable (RPCError) -> AWSError
     let operations: [String: JSONOperation]
 
     init(
         targetPrefix: String, signingName: String, eventSource: String, bodyBytesMax: Int,
+        errorsNameRequest: Bool = false,
         failure: @escaping @Sendable (RPCError) -> AWSError, operations: [JSONOperation]
     ) {
         self.targetPrefix = targetPrefix
         expectation = .init(services: [signingName])
         self.eventSource = eventSource
         self.bodyBytesMax = bodyBytesMax
+        self.errorsNameRequest = errorsNameRequest
         self.failure = failure
         self.operations = Dictionary(
             uniqueKeysWithValues: operations.map { ($0.name, $0) })

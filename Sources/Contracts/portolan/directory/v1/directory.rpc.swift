@@ -31,6 +31,12 @@ public enum DirectoryMethods {
         service: service, name: "DeleteGroup", kind: .unary, isIdempotent: false)
     public static let changeMembers = MethodDescriptor(
         service: service, name: "ChangeMembers", kind: .unary, isIdempotent: false)
+    public static let getMembership = MethodDescriptor(
+        service: service, name: "GetMembership", kind: .unary, isIdempotent: true)
+    public static let createMembership = MethodDescriptor(
+        service: service, name: "CreateMembership", kind: .unary, isIdempotent: false)
+    public static let deleteMembership = MethodDescriptor(
+        service: service, name: "DeleteMembership", kind: .unary, isIdempotent: false)
     public static let listMembers = MethodDescriptor(
         service: service, name: "ListMembers", kind: .unary, isIdempotent: true)
     public static let listGroupsOfUser = MethodDescriptor(
@@ -41,7 +47,7 @@ public enum DirectoryMethods {
         service: service, name: "WatchPeople", kind: .serverStreaming, isIdempotent: true)
     public static let getStatus = MethodDescriptor(
         service: service, name: "GetStatus", kind: .unary, isIdempotent: true)
-    public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, listMembers, listGroupsOfUser, reapplyRecords, watchPeople, getStatus]
+    public static let all = [getUser, findUser, listUsers, createUser, updateUser, deleteUser, getGroup, findGroup, listGroups, createGroup, updateGroup, deleteGroup, changeMembers, getMembership, createMembership, deleteMembership, listMembers, listGroupsOfUser, reapplyRecords, watchPeople, getStatus]
     /// The methods with the types of their messages.
     public static let typed = [
         TypedMethod(getUser, DirectoryGetUserRequest.self, DirectoryGetUserResponse.self),
@@ -57,6 +63,9 @@ public enum DirectoryMethods {
         TypedMethod(updateGroup, DirectoryUpdateGroupRequest.self, DirectoryUpdateGroupResponse.self),
         TypedMethod(deleteGroup, DirectoryDeleteGroupRequest.self, DirectoryDeleteGroupResponse.self),
         TypedMethod(changeMembers, DirectoryChangeMembersRequest.self, DirectoryChangeMembersResponse.self),
+        TypedMethod(getMembership, DirectoryGetMembershipRequest.self, DirectoryGetMembershipResponse.self),
+        TypedMethod(createMembership, DirectoryCreateMembershipRequest.self, DirectoryCreateMembershipResponse.self),
+        TypedMethod(deleteMembership, DirectoryDeleteMembershipRequest.self, DirectoryDeleteMembershipResponse.self),
         TypedMethod(listMembers, DirectoryListMembersRequest.self, DirectoryListMembersResponse.self),
         TypedMethod(listGroupsOfUser, DirectoryListGroupsOfUserRequest.self, DirectoryListGroupsOfUserResponse.self),
         TypedMethod(reapplyRecords, DirectoryReapplyRecordsRequest.self, DirectoryReapplyRecordsResponse.self),
@@ -85,7 +94,8 @@ public protocol DirectoryHandler: Sendable {
     func updateUser(
         _ request: DirectoryUpdateUserRequest, context: ServerContext
     ) async throws -> DirectoryUpdateUserResponse
-    /// Removes memberships too. Deleting what is not there is NOT_FOUND.
+    /// Removes memberships too. Deleting what is not there is NOT_FOUND. ABORTED VERSION_CHANGED as for
+    /// UpdateUser.
     func deleteUser(
         _ request: DirectoryDeleteUserRequest, context: ServerContext
     ) async throws -> DirectoryDeleteUserResponse
@@ -113,6 +123,19 @@ public protocol DirectoryHandler: Sendable {
     func changeMembers(
         _ request: DirectoryChangeMembersRequest, context: ServerContext
     ) async throws -> DirectoryChangeMembersResponse
+    /// A membership by its own ID. NOT_FOUND MEMBERSHIP_NOT_FOUND.
+    func getMembership(
+        _ request: DirectoryGetMembershipRequest, context: ServerContext
+    ) async throws -> DirectoryGetMembershipResponse
+    /// Adds one member. NOT_FOUND GROUP_NOT_FOUND or USER_NOT_FOUND; ALREADY_EXISTS MEMBERSHIP_EXISTS
+    /// (metadata membership-id) for who is in the group already.
+    func createMembership(
+        _ request: DirectoryCreateMembershipRequest, context: ServerContext
+    ) async throws -> DirectoryCreateMembershipResponse
+    /// Ends a membership by its own ID. NOT_FOUND MEMBERSHIP_NOT_FOUND.
+    func deleteMembership(
+        _ request: DirectoryDeleteMembershipRequest, context: ServerContext
+    ) async throws -> DirectoryDeleteMembershipResponse
     func listMembers(
         _ request: DirectoryListMembersRequest, context: ServerContext
     ) async throws -> DirectoryListMembersResponse
@@ -232,6 +255,27 @@ extension DirectoryHandler {
                     try await self.changeMembers(request, context: context))
             })
         table.register(
+            DirectoryMethods.getMembership,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(DirectoryGetMembershipRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.getMembership(request, context: context))
+            })
+        table.register(
+            DirectoryMethods.createMembership,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(DirectoryCreateMembershipRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.createMembership(request, context: context))
+            })
+        table.register(
+            DirectoryMethods.deleteMembership,
+            .unary { payload, context in
+                let request = try MessageCoding.decode(DirectoryDeleteMembershipRequest.self, from: payload)
+                return try MessageCoding.encode(
+                    try await self.deleteMembership(request, context: context))
+            })
+        table.register(
             DirectoryMethods.listMembers,
             .unary { payload, context in
                 let request = try MessageCoding.decode(DirectoryListMembersRequest.self, from: payload)
@@ -323,7 +367,8 @@ public struct DirectoryClient: Sendable {
         return try MessageCoding.decode(DirectoryUpdateUserResponse.self, from: answer)
     }
 
-    /// Removes memberships too. Deleting what is not there is NOT_FOUND.
+    /// Removes memberships too. Deleting what is not there is NOT_FOUND. ABORTED VERSION_CHANGED as for
+    /// UpdateUser.
     public func deleteUser(
         _ request: DirectoryDeleteUserRequest, options: CallOptions = .standard
     ) async throws -> DirectoryDeleteUserResponse {
@@ -397,6 +442,37 @@ public struct DirectoryClient: Sendable {
         let answer = try await channel.unary(
             DirectoryMethods.changeMembers, request: payload, options: options)
         return try MessageCoding.decode(DirectoryChangeMembersResponse.self, from: answer)
+    }
+
+    /// A membership by its own ID. NOT_FOUND MEMBERSHIP_NOT_FOUND.
+    public func getMembership(
+        _ request: DirectoryGetMembershipRequest, options: CallOptions = .standard
+    ) async throws -> DirectoryGetMembershipResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            DirectoryMethods.getMembership, request: payload, options: options)
+        return try MessageCoding.decode(DirectoryGetMembershipResponse.self, from: answer)
+    }
+
+    /// Adds one member. NOT_FOUND GROUP_NOT_FOUND or USER_NOT_FOUND; ALREADY_EXISTS MEMBERSHIP_EXISTS
+    /// (metadata membership-id) for who is in the group already.
+    public func createMembership(
+        _ request: DirectoryCreateMembershipRequest, options: CallOptions = .standard
+    ) async throws -> DirectoryCreateMembershipResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            DirectoryMethods.createMembership, request: payload, options: options)
+        return try MessageCoding.decode(DirectoryCreateMembershipResponse.self, from: answer)
+    }
+
+    /// Ends a membership by its own ID. NOT_FOUND MEMBERSHIP_NOT_FOUND.
+    public func deleteMembership(
+        _ request: DirectoryDeleteMembershipRequest, options: CallOptions = .standard
+    ) async throws -> DirectoryDeleteMembershipResponse {
+        let payload = try MessageCoding.encode(request)
+        let answer = try await channel.unary(
+            DirectoryMethods.deleteMembership, request: payload, options: options)
+        return try MessageCoding.decode(DirectoryDeleteMembershipResponse.self, from: answer)
     }
 
     public func listMembers(

@@ -187,6 +187,96 @@ void   portolan__directory__v1__phone_number__free_unpacked
   assert(message->base.descriptor == &portolan__directory__v1__phone_number__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__directory__v1__photo__init
+                     (Portolan__Directory__V1__Photo         *message)
+{
+  static const Portolan__Directory__V1__Photo init_value = PORTOLAN__DIRECTORY__V1__PHOTO__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__photo__get_packed_size
+                     (const Portolan__Directory__V1__Photo *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__photo__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__photo__pack
+                     (const Portolan__Directory__V1__Photo *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__photo__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__photo__pack_to_buffer
+                     (const Portolan__Directory__V1__Photo *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__photo__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__Photo *
+       portolan__directory__v1__photo__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__Photo *)
+     protobuf_c_message_unpack (&portolan__directory__v1__photo__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__photo__free_unpacked
+                     (Portolan__Directory__V1__Photo *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__photo__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__role__init
+                     (Portolan__Directory__V1__Role         *message)
+{
+  static const Portolan__Directory__V1__Role init_value = PORTOLAN__DIRECTORY__V1__ROLE__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__role__get_packed_size
+                     (const Portolan__Directory__V1__Role *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__role__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__role__pack
+                     (const Portolan__Directory__V1__Role *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__role__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__role__pack_to_buffer
+                     (const Portolan__Directory__V1__Role *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__role__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__Role *
+       portolan__directory__v1__role__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__Role *)
+     protobuf_c_message_unpack (&portolan__directory__v1__role__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__role__free_unpacked
+                     (Portolan__Directory__V1__Role *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__role__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__directory__v1__address__init
                      (Portolan__Directory__V1__Address         *message)
 {
@@ -1492,6 +1582,321 @@ void   portolan__directory__v1__change_members_response__free_unpacked
   assert(message->base.descriptor == &portolan__directory__v1__change_members_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   portolan__directory__v1__membership__init
+                     (Portolan__Directory__V1__Membership         *message)
+{
+  static const Portolan__Directory__V1__Membership init_value = PORTOLAN__DIRECTORY__V1__MEMBERSHIP__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__membership__get_packed_size
+                     (const Portolan__Directory__V1__Membership *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__membership__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__membership__pack
+                     (const Portolan__Directory__V1__Membership *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__membership__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__membership__pack_to_buffer
+                     (const Portolan__Directory__V1__Membership *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__membership__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__Membership *
+       portolan__directory__v1__membership__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__Membership *)
+     protobuf_c_message_unpack (&portolan__directory__v1__membership__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__membership__free_unpacked
+                     (Portolan__Directory__V1__Membership *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__membership__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__get_membership_request__init
+                     (Portolan__Directory__V1__GetMembershipRequest         *message)
+{
+  static const Portolan__Directory__V1__GetMembershipRequest init_value = PORTOLAN__DIRECTORY__V1__GET_MEMBERSHIP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__get_membership_request__get_packed_size
+                     (const Portolan__Directory__V1__GetMembershipRequest *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__get_membership_request__pack
+                     (const Portolan__Directory__V1__GetMembershipRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__get_membership_request__pack_to_buffer
+                     (const Portolan__Directory__V1__GetMembershipRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__GetMembershipRequest *
+       portolan__directory__v1__get_membership_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__GetMembershipRequest *)
+     protobuf_c_message_unpack (&portolan__directory__v1__get_membership_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__get_membership_request__free_unpacked
+                     (Portolan__Directory__V1__GetMembershipRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__get_membership_response__init
+                     (Portolan__Directory__V1__GetMembershipResponse         *message)
+{
+  static const Portolan__Directory__V1__GetMembershipResponse init_value = PORTOLAN__DIRECTORY__V1__GET_MEMBERSHIP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__get_membership_response__get_packed_size
+                     (const Portolan__Directory__V1__GetMembershipResponse *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__get_membership_response__pack
+                     (const Portolan__Directory__V1__GetMembershipResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__get_membership_response__pack_to_buffer
+                     (const Portolan__Directory__V1__GetMembershipResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__GetMembershipResponse *
+       portolan__directory__v1__get_membership_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__GetMembershipResponse *)
+     protobuf_c_message_unpack (&portolan__directory__v1__get_membership_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__get_membership_response__free_unpacked
+                     (Portolan__Directory__V1__GetMembershipResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__get_membership_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__create_membership_request__init
+                     (Portolan__Directory__V1__CreateMembershipRequest         *message)
+{
+  static const Portolan__Directory__V1__CreateMembershipRequest init_value = PORTOLAN__DIRECTORY__V1__CREATE_MEMBERSHIP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__create_membership_request__get_packed_size
+                     (const Portolan__Directory__V1__CreateMembershipRequest *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__create_membership_request__pack
+                     (const Portolan__Directory__V1__CreateMembershipRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__create_membership_request__pack_to_buffer
+                     (const Portolan__Directory__V1__CreateMembershipRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__CreateMembershipRequest *
+       portolan__directory__v1__create_membership_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__CreateMembershipRequest *)
+     protobuf_c_message_unpack (&portolan__directory__v1__create_membership_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__create_membership_request__free_unpacked
+                     (Portolan__Directory__V1__CreateMembershipRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__create_membership_response__init
+                     (Portolan__Directory__V1__CreateMembershipResponse         *message)
+{
+  static const Portolan__Directory__V1__CreateMembershipResponse init_value = PORTOLAN__DIRECTORY__V1__CREATE_MEMBERSHIP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__create_membership_response__get_packed_size
+                     (const Portolan__Directory__V1__CreateMembershipResponse *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__create_membership_response__pack
+                     (const Portolan__Directory__V1__CreateMembershipResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__create_membership_response__pack_to_buffer
+                     (const Portolan__Directory__V1__CreateMembershipResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__CreateMembershipResponse *
+       portolan__directory__v1__create_membership_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__CreateMembershipResponse *)
+     protobuf_c_message_unpack (&portolan__directory__v1__create_membership_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__create_membership_response__free_unpacked
+                     (Portolan__Directory__V1__CreateMembershipResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__create_membership_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__delete_membership_request__init
+                     (Portolan__Directory__V1__DeleteMembershipRequest         *message)
+{
+  static const Portolan__Directory__V1__DeleteMembershipRequest init_value = PORTOLAN__DIRECTORY__V1__DELETE_MEMBERSHIP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__delete_membership_request__get_packed_size
+                     (const Portolan__Directory__V1__DeleteMembershipRequest *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__delete_membership_request__pack
+                     (const Portolan__Directory__V1__DeleteMembershipRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__delete_membership_request__pack_to_buffer
+                     (const Portolan__Directory__V1__DeleteMembershipRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__DeleteMembershipRequest *
+       portolan__directory__v1__delete_membership_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__DeleteMembershipRequest *)
+     protobuf_c_message_unpack (&portolan__directory__v1__delete_membership_request__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__delete_membership_request__free_unpacked
+                     (Portolan__Directory__V1__DeleteMembershipRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   portolan__directory__v1__delete_membership_response__init
+                     (Portolan__Directory__V1__DeleteMembershipResponse         *message)
+{
+  static const Portolan__Directory__V1__DeleteMembershipResponse init_value = PORTOLAN__DIRECTORY__V1__DELETE_MEMBERSHIP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t portolan__directory__v1__delete_membership_response__get_packed_size
+                     (const Portolan__Directory__V1__DeleteMembershipResponse *message)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t portolan__directory__v1__delete_membership_response__pack
+                     (const Portolan__Directory__V1__DeleteMembershipResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t portolan__directory__v1__delete_membership_response__pack_to_buffer
+                     (const Portolan__Directory__V1__DeleteMembershipResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Portolan__Directory__V1__DeleteMembershipResponse *
+       portolan__directory__v1__delete_membership_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Portolan__Directory__V1__DeleteMembershipResponse *)
+     protobuf_c_message_unpack (&portolan__directory__v1__delete_membership_response__descriptor,
+                                allocator, len, data);
+}
+void   portolan__directory__v1__delete_membership_response__free_unpacked
+                     (Portolan__Directory__V1__DeleteMembershipResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &portolan__directory__v1__delete_membership_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   portolan__directory__v1__list_members_request__init
                      (Portolan__Directory__V1__ListMembersRequest         *message)
 {
@@ -2089,7 +2494,7 @@ void   portolan__directory__v1__membership_record__free_unpacked
   assert(message->base.descriptor == &portolan__directory__v1__membership_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor portolan__directory__v1__user__field_descriptors[20] =
+static const ProtobufCFieldDescriptor portolan__directory__v1__user__field_descriptors[24] =
 {
   {
     "user_id",
@@ -2331,9 +2736,58 @@ static const ProtobufCFieldDescriptor portolan__directory__v1__user__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "photos",
+    21,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Directory__V1__User, n_photos),
+    offsetof(Portolan__Directory__V1__User, photos),
+    &portolan__directory__v1__photo__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    22,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Portolan__Directory__V1__User, n_roles),
+    offsetof(Portolan__Directory__V1__User, roles),
+    &portolan__directory__v1__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "website",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__User, website),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "birthdate",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__User, birthdate),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned portolan__directory__v1__user__field_indices_by_name[] = {
   7,   /* field[7] = addresses */
+  23,   /* field[23] = birthdate */
   17,   /* field[17] = created_at_us */
   3,   /* field[3] = display_name */
   6,   /* field[6] = emails */
@@ -2344,8 +2798,10 @@ static const unsigned portolan__directory__v1__user__field_indices_by_name[] = {
   2,   /* field[2] = name */
   4,   /* field[4] = nick_name */
   8,   /* field[8] = phone_numbers */
+  20,   /* field[20] = photos */
   11,   /* field[11] = preferred_language */
   5,   /* field[5] = profile_url */
+  21,   /* field[21] = roles */
   13,   /* field[13] = timezone */
   10,   /* field[10] = title */
   18,   /* field[18] = updated_at_us */
@@ -2353,11 +2809,12 @@ static const unsigned portolan__directory__v1__user__field_indices_by_name[] = {
   1,   /* field[1] = user_name */
   9,   /* field[9] = user_type */
   19,   /* field[19] = version */
+  22,   /* field[22] = website */
 };
 static const ProtobufCIntRange portolan__directory__v1__user__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 20 }
+  { 0, 24 }
 };
 const ProtobufCMessageDescriptor portolan__directory__v1__user__descriptor =
 {
@@ -2367,7 +2824,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__user__descriptor =
   "Portolan__Directory__V1__User",
   "portolan.directory.v1",
   sizeof(Portolan__Directory__V1__User),
-  20,
+  24,
   portolan__directory__v1__user__field_descriptors,
   portolan__directory__v1__user__field_indices_by_name,
   1,  portolan__directory__v1__user__number_ranges,
@@ -2603,6 +3060,147 @@ const ProtobufCMessageDescriptor portolan__directory__v1__phone_number__descript
   portolan__directory__v1__phone_number__field_indices_by_name,
   1,  portolan__directory__v1__phone_number__number_ranges,
   (ProtobufCMessageInit) portolan__directory__v1__phone_number__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__photo__field_descriptors[4] =
+{
+  {
+    "value",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Photo, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "type",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Photo, type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Photo, display),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "primary",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Photo, primary),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__photo__field_indices_by_name[] = {
+  2,   /* field[2] = display */
+  3,   /* field[3] = primary */
+  1,   /* field[1] = type */
+  0,   /* field[0] = value */
+};
+static const ProtobufCIntRange portolan__directory__v1__photo__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__photo__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.Photo",
+  "Photo",
+  "Portolan__Directory__V1__Photo",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__Photo),
+  4,
+  portolan__directory__v1__photo__field_descriptors,
+  portolan__directory__v1__photo__field_indices_by_name,
+  1,  portolan__directory__v1__photo__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__photo__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__role__field_descriptors[3] =
+{
+  {
+    "value",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Role, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "type",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Role, type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "primary",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Role, primary),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__role__field_indices_by_name[] = {
+  2,   /* field[2] = primary */
+  1,   /* field[1] = type */
+  0,   /* field[0] = value */
+};
+static const ProtobufCIntRange portolan__directory__v1__role__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__role__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.Role",
+  "Role",
+  "Portolan__Directory__V1__Role",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__Role),
+  3,
+  portolan__directory__v1__role__field_descriptors,
+  portolan__directory__v1__role__field_indices_by_name,
+  1,  portolan__directory__v1__role__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__role__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor portolan__directory__v1__address__field_descriptors[8] =
@@ -3502,7 +4100,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__update_user_response__
   (ProtobufCMessageInit) portolan__directory__v1__update_user_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor portolan__directory__v1__delete_user_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor portolan__directory__v1__delete_user_request__field_descriptors[2] =
 {
   {
     "user_id",
@@ -3516,14 +4114,27 @@ static const ProtobufCFieldDescriptor portolan__directory__v1__delete_user_reque
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expected_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__DeleteUserRequest, expected_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned portolan__directory__v1__delete_user_request__field_indices_by_name[] = {
+  1,   /* field[1] = expected_version */
   0,   /* field[0] = user_id */
 };
 static const ProtobufCIntRange portolan__directory__v1__delete_user_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor portolan__directory__v1__delete_user_request__descriptor =
 {
@@ -3533,7 +4144,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__delete_user_request__d
   "Portolan__Directory__V1__DeleteUserRequest",
   "portolan.directory.v1",
   sizeof(Portolan__Directory__V1__DeleteUserRequest),
-  1,
+  2,
   portolan__directory__v1__delete_user_request__field_descriptors,
   portolan__directory__v1__delete_user_request__field_indices_by_name,
   1,  portolan__directory__v1__delete_user_request__number_ranges,
@@ -4153,7 +4764,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__update_group_response_
   (ProtobufCMessageInit) portolan__directory__v1__update_group_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor portolan__directory__v1__delete_group_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor portolan__directory__v1__delete_group_request__field_descriptors[2] =
 {
   {
     "group_id",
@@ -4167,14 +4778,27 @@ static const ProtobufCFieldDescriptor portolan__directory__v1__delete_group_requ
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expected_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__DeleteGroupRequest, expected_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned portolan__directory__v1__delete_group_request__field_indices_by_name[] = {
+  1,   /* field[1] = expected_version */
   0,   /* field[0] = group_id */
 };
 static const ProtobufCIntRange portolan__directory__v1__delete_group_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor portolan__directory__v1__delete_group_request__descriptor =
 {
@@ -4184,7 +4808,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__delete_group_request__
   "Portolan__Directory__V1__DeleteGroupRequest",
   "portolan.directory.v1",
   sizeof(Portolan__Directory__V1__DeleteGroupRequest),
-  1,
+  2,
   portolan__directory__v1__delete_group_request__field_descriptors,
   portolan__directory__v1__delete_group_request__field_indices_by_name,
   1,  portolan__directory__v1__delete_group_request__number_ranges,
@@ -4368,6 +4992,350 @@ const ProtobufCMessageDescriptor portolan__directory__v1__change_members_respons
   portolan__directory__v1__change_members_response__field_indices_by_name,
   1,  portolan__directory__v1__change_members_response__number_ranges,
   (ProtobufCMessageInit) portolan__directory__v1__change_members_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__membership__field_descriptors[4] =
+{
+  {
+    "membership_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Membership, membership_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Membership, group_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Membership, user_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_at_us",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__Membership, created_at_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__membership__field_indices_by_name[] = {
+  3,   /* field[3] = created_at_us */
+  1,   /* field[1] = group_id */
+  0,   /* field[0] = membership_id */
+  2,   /* field[2] = user_id */
+};
+static const ProtobufCIntRange portolan__directory__v1__membership__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__membership__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.Membership",
+  "Membership",
+  "Portolan__Directory__V1__Membership",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__Membership),
+  4,
+  portolan__directory__v1__membership__field_descriptors,
+  portolan__directory__v1__membership__field_indices_by_name,
+  1,  portolan__directory__v1__membership__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__membership__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__get_membership_request__field_descriptors[2] =
+{
+  {
+    "membership_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__GetMembershipRequest, membership_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at_least",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__GetMembershipRequest, at_least),
+    &portolan__log__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__get_membership_request__field_indices_by_name[] = {
+  1,   /* field[1] = at_least */
+  0,   /* field[0] = membership_id */
+};
+static const ProtobufCIntRange portolan__directory__v1__get_membership_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__get_membership_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.GetMembershipRequest",
+  "GetMembershipRequest",
+  "Portolan__Directory__V1__GetMembershipRequest",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__GetMembershipRequest),
+  2,
+  portolan__directory__v1__get_membership_request__field_descriptors,
+  portolan__directory__v1__get_membership_request__field_indices_by_name,
+  1,  portolan__directory__v1__get_membership_request__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__get_membership_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__get_membership_response__field_descriptors[1] =
+{
+  {
+    "membership",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__GetMembershipResponse, membership),
+    &portolan__directory__v1__membership__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__get_membership_response__field_indices_by_name[] = {
+  0,   /* field[0] = membership */
+};
+static const ProtobufCIntRange portolan__directory__v1__get_membership_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__get_membership_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.GetMembershipResponse",
+  "GetMembershipResponse",
+  "Portolan__Directory__V1__GetMembershipResponse",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__GetMembershipResponse),
+  1,
+  portolan__directory__v1__get_membership_response__field_descriptors,
+  portolan__directory__v1__get_membership_response__field_indices_by_name,
+  1,  portolan__directory__v1__get_membership_response__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__get_membership_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__create_membership_request__field_descriptors[2] =
+{
+  {
+    "group_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__CreateMembershipRequest, group_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__CreateMembershipRequest, user_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__create_membership_request__field_indices_by_name[] = {
+  0,   /* field[0] = group_id */
+  1,   /* field[1] = user_id */
+};
+static const ProtobufCIntRange portolan__directory__v1__create_membership_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__create_membership_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.CreateMembershipRequest",
+  "CreateMembershipRequest",
+  "Portolan__Directory__V1__CreateMembershipRequest",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__CreateMembershipRequest),
+  2,
+  portolan__directory__v1__create_membership_request__field_descriptors,
+  portolan__directory__v1__create_membership_request__field_indices_by_name,
+  1,  portolan__directory__v1__create_membership_request__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__create_membership_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__create_membership_response__field_descriptors[2] =
+{
+  {
+    "membership",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__CreateMembershipResponse, membership),
+    &portolan__directory__v1__membership__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__CreateMembershipResponse, position),
+    &portolan__log__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__create_membership_response__field_indices_by_name[] = {
+  0,   /* field[0] = membership */
+  1,   /* field[1] = position */
+};
+static const ProtobufCIntRange portolan__directory__v1__create_membership_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__create_membership_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.CreateMembershipResponse",
+  "CreateMembershipResponse",
+  "Portolan__Directory__V1__CreateMembershipResponse",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__CreateMembershipResponse),
+  2,
+  portolan__directory__v1__create_membership_response__field_descriptors,
+  portolan__directory__v1__create_membership_response__field_indices_by_name,
+  1,  portolan__directory__v1__create_membership_response__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__create_membership_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__delete_membership_request__field_descriptors[1] =
+{
+  {
+    "membership_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__DeleteMembershipRequest, membership_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__delete_membership_request__field_indices_by_name[] = {
+  0,   /* field[0] = membership_id */
+};
+static const ProtobufCIntRange portolan__directory__v1__delete_membership_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__delete_membership_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.DeleteMembershipRequest",
+  "DeleteMembershipRequest",
+  "Portolan__Directory__V1__DeleteMembershipRequest",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__DeleteMembershipRequest),
+  1,
+  portolan__directory__v1__delete_membership_request__field_descriptors,
+  portolan__directory__v1__delete_membership_request__field_indices_by_name,
+  1,  portolan__directory__v1__delete_membership_request__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__delete_membership_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor portolan__directory__v1__delete_membership_response__field_descriptors[1] =
+{
+  {
+    "position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Portolan__Directory__V1__DeleteMembershipResponse, position),
+    &portolan__log__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned portolan__directory__v1__delete_membership_response__field_indices_by_name[] = {
+  0,   /* field[0] = position */
+};
+static const ProtobufCIntRange portolan__directory__v1__delete_membership_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor portolan__directory__v1__delete_membership_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "portolan.directory.v1.DeleteMembershipResponse",
+  "DeleteMembershipResponse",
+  "Portolan__Directory__V1__DeleteMembershipResponse",
+  "portolan.directory.v1",
+  sizeof(Portolan__Directory__V1__DeleteMembershipResponse),
+  1,
+  portolan__directory__v1__delete_membership_response__field_descriptors,
+  portolan__directory__v1__delete_membership_response__field_indices_by_name,
+  1,  portolan__directory__v1__delete_membership_response__number_ranges,
+  (ProtobufCMessageInit) portolan__directory__v1__delete_membership_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor portolan__directory__v1__list_members_request__field_descriptors[4] =
@@ -5212,7 +6180,7 @@ const ProtobufCMessageDescriptor portolan__directory__v1__membership_record__des
   (ProtobufCMessageInit) portolan__directory__v1__membership_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor portolan__directory__v1__directory__method_descriptors[18] =
+static const ProtobufCMethodDescriptor portolan__directory__v1__directory__method_descriptors[21] =
 {
   { "GetUser", &portolan__directory__v1__get_user_request__descriptor, &portolan__directory__v1__get_user_response__descriptor },
   { "FindUser", &portolan__directory__v1__find_user_request__descriptor, &portolan__directory__v1__find_user_response__descriptor },
@@ -5227,6 +6195,9 @@ static const ProtobufCMethodDescriptor portolan__directory__v1__directory__metho
   { "UpdateGroup", &portolan__directory__v1__update_group_request__descriptor, &portolan__directory__v1__update_group_response__descriptor },
   { "DeleteGroup", &portolan__directory__v1__delete_group_request__descriptor, &portolan__directory__v1__delete_group_response__descriptor },
   { "ChangeMembers", &portolan__directory__v1__change_members_request__descriptor, &portolan__directory__v1__change_members_response__descriptor },
+  { "GetMembership", &portolan__directory__v1__get_membership_request__descriptor, &portolan__directory__v1__get_membership_response__descriptor },
+  { "CreateMembership", &portolan__directory__v1__create_membership_request__descriptor, &portolan__directory__v1__create_membership_response__descriptor },
+  { "DeleteMembership", &portolan__directory__v1__delete_membership_request__descriptor, &portolan__directory__v1__delete_membership_response__descriptor },
   { "ListMembers", &portolan__directory__v1__list_members_request__descriptor, &portolan__directory__v1__list_members_response__descriptor },
   { "ListGroupsOfUser", &portolan__directory__v1__list_groups_of_user_request__descriptor, &portolan__directory__v1__list_groups_of_user_response__descriptor },
   { "ReapplyRecords", &portolan__directory__v1__reapply_records_request__descriptor, &portolan__directory__v1__reapply_records_response__descriptor },
@@ -5236,22 +6207,25 @@ static const ProtobufCMethodDescriptor portolan__directory__v1__directory__metho
 const unsigned portolan__directory__v1__directory__method_indices_by_name[] = {
   12,        /* ChangeMembers */
   9,        /* CreateGroup */
+  14,        /* CreateMembership */
   3,        /* CreateUser */
   11,        /* DeleteGroup */
+  15,        /* DeleteMembership */
   5,        /* DeleteUser */
   7,        /* FindGroup */
   1,        /* FindUser */
   6,        /* GetGroup */
-  17,        /* GetStatus */
+  13,        /* GetMembership */
+  20,        /* GetStatus */
   0,        /* GetUser */
   8,        /* ListGroups */
-  14,        /* ListGroupsOfUser */
-  13,        /* ListMembers */
+  17,        /* ListGroupsOfUser */
+  16,        /* ListMembers */
   2,        /* ListUsers */
-  15,        /* ReapplyRecords */
+  18,        /* ReapplyRecords */
   10,        /* UpdateGroup */
   4,        /* UpdateUser */
-  16         /* WatchPeople */
+  19         /* WatchPeople */
 };
 const ProtobufCServiceDescriptor portolan__directory__v1__directory__descriptor =
 {
@@ -5260,7 +6234,7 @@ const ProtobufCServiceDescriptor portolan__directory__v1__directory__descriptor 
   "Directory",
   "Portolan__Directory__V1__Directory",
   "portolan.directory.v1",
-  18,
+  21,
   portolan__directory__v1__directory__method_descriptors,
   portolan__directory__v1__directory__method_indices_by_name
 };
@@ -5368,13 +6342,37 @@ void portolan__directory__v1__directory__change_members(ProtobufCService *servic
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
   service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void portolan__directory__v1__directory__get_membership(ProtobufCService *service,
+                                                        const Portolan__Directory__V1__GetMembershipRequest *input,
+                                                        Portolan__Directory__V1__GetMembershipResponse_Closure closure,
+                                                        void *closure_data)
+{
+  assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__directory__v1__directory__create_membership(ProtobufCService *service,
+                                                           const Portolan__Directory__V1__CreateMembershipRequest *input,
+                                                           Portolan__Directory__V1__CreateMembershipResponse_Closure closure,
+                                                           void *closure_data)
+{
+  assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void portolan__directory__v1__directory__delete_membership(ProtobufCService *service,
+                                                           const Portolan__Directory__V1__DeleteMembershipRequest *input,
+                                                           Portolan__Directory__V1__DeleteMembershipResponse_Closure closure,
+                                                           void *closure_data)
+{
+  assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void portolan__directory__v1__directory__list_members(ProtobufCService *service,
                                                       const Portolan__Directory__V1__ListMembersRequest *input,
                                                       Portolan__Directory__V1__ListMembersResponse_Closure closure,
                                                       void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__list_groups_of_user(ProtobufCService *service,
                                                              const Portolan__Directory__V1__ListGroupsOfUserRequest *input,
@@ -5382,7 +6380,7 @@ void portolan__directory__v1__directory__list_groups_of_user(ProtobufCService *s
                                                              void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__reapply_records(ProtobufCService *service,
                                                          const Portolan__Directory__V1__ReapplyRecordsRequest *input,
@@ -5390,7 +6388,7 @@ void portolan__directory__v1__directory__reapply_records(ProtobufCService *servi
                                                          void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__watch_people(ProtobufCService *service,
                                                       const Portolan__Directory__V1__WatchPeopleRequest *input,
@@ -5398,7 +6396,7 @@ void portolan__directory__v1__directory__watch_people(ProtobufCService *service,
                                                       void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__get_status(ProtobufCService *service,
                                                     const Portolan__Directory__V1__GetStatusRequest *input,
@@ -5406,7 +6404,7 @@ void portolan__directory__v1__directory__get_status(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &portolan__directory__v1__directory__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void portolan__directory__v1__directory__init (Portolan__Directory__V1__Directory_Service *service,
                                                Portolan__Directory__V1__Directory_ServiceDestroy destroy)

@@ -21,6 +21,8 @@ typedef struct Portolan__Directory__V1__User Portolan__Directory__V1__User;
 typedef struct Portolan__Directory__V1__Name Portolan__Directory__V1__Name;
 typedef struct Portolan__Directory__V1__Email Portolan__Directory__V1__Email;
 typedef struct Portolan__Directory__V1__PhoneNumber Portolan__Directory__V1__PhoneNumber;
+typedef struct Portolan__Directory__V1__Photo Portolan__Directory__V1__Photo;
+typedef struct Portolan__Directory__V1__Role Portolan__Directory__V1__Role;
 typedef struct Portolan__Directory__V1__Address Portolan__Directory__V1__Address;
 typedef struct Portolan__Directory__V1__Enterprise Portolan__Directory__V1__Enterprise;
 typedef struct Portolan__Directory__V1__Group Portolan__Directory__V1__Group;
@@ -50,6 +52,13 @@ typedef struct Portolan__Directory__V1__DeleteGroupRequest Portolan__Directory__
 typedef struct Portolan__Directory__V1__DeleteGroupResponse Portolan__Directory__V1__DeleteGroupResponse;
 typedef struct Portolan__Directory__V1__ChangeMembersRequest Portolan__Directory__V1__ChangeMembersRequest;
 typedef struct Portolan__Directory__V1__ChangeMembersResponse Portolan__Directory__V1__ChangeMembersResponse;
+typedef struct Portolan__Directory__V1__Membership Portolan__Directory__V1__Membership;
+typedef struct Portolan__Directory__V1__GetMembershipRequest Portolan__Directory__V1__GetMembershipRequest;
+typedef struct Portolan__Directory__V1__GetMembershipResponse Portolan__Directory__V1__GetMembershipResponse;
+typedef struct Portolan__Directory__V1__CreateMembershipRequest Portolan__Directory__V1__CreateMembershipRequest;
+typedef struct Portolan__Directory__V1__CreateMembershipResponse Portolan__Directory__V1__CreateMembershipResponse;
+typedef struct Portolan__Directory__V1__DeleteMembershipRequest Portolan__Directory__V1__DeleteMembershipRequest;
+typedef struct Portolan__Directory__V1__DeleteMembershipResponse Portolan__Directory__V1__DeleteMembershipResponse;
 typedef struct Portolan__Directory__V1__ListMembersRequest Portolan__Directory__V1__ListMembersRequest;
 typedef struct Portolan__Directory__V1__ListMembersResponse Portolan__Directory__V1__ListMembersResponse;
 typedef struct Portolan__Directory__V1__ListMembersResponse__Member Portolan__Directory__V1__ListMembersResponse__Member;
@@ -116,10 +125,22 @@ struct  Portolan__Directory__V1__User
    * Counts up with every change, starts at 1.
    */
   uint64_t version;
+  /*
+   * At most 10 each; one may be primary.
+   */
+  size_t n_photos;
+  Portolan__Directory__V1__Photo **photos;
+  size_t n_roles;
+  Portolan__Directory__V1__Role **roles;
+  char *website;
+  /*
+   * YYYY-MM-DD.
+   */
+  char *birthdate;
 };
 #define PORTOLAN__DIRECTORY__V1__USER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__user__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Portolan__Directory__V1__Name
@@ -158,6 +179,34 @@ struct  Portolan__Directory__V1__PhoneNumber
 };
 #define PORTOLAN__DIRECTORY__V1__PHONE_NUMBER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__phone_number__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Portolan__Directory__V1__Photo
+{
+  ProtobufCMessage base;
+  /*
+   * 1 to 1024 characters: where the photo is.
+   */
+  char *value;
+  char *type;
+  char *display;
+  protobuf_c_boolean primary;
+};
+#define PORTOLAN__DIRECTORY__V1__PHOTO__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__photo__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Portolan__Directory__V1__Role
+{
+  ProtobufCMessage base;
+  char *value;
+  char *type;
+  protobuf_c_boolean primary;
+};
+#define PORTOLAN__DIRECTORY__V1__ROLE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__role__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
@@ -365,10 +414,14 @@ struct  Portolan__Directory__V1__DeleteUserRequest
 {
   ProtobufCMessage base;
   char *user_id;
+  /*
+   * 0: whatever it is.
+   */
+  uint64_t expected_version;
 };
 #define PORTOLAN__DIRECTORY__V1__DELETE_USER_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__delete_user_request__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Portolan__Directory__V1__DeleteUserResponse
@@ -515,10 +568,14 @@ struct  Portolan__Directory__V1__DeleteGroupRequest
 {
   ProtobufCMessage base;
   char *group_id;
+  /*
+   * 0: whatever it is.
+   */
+  uint64_t expected_version;
 };
 #define PORTOLAN__DIRECTORY__V1__DELETE_GROUP_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__delete_group_request__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Portolan__Directory__V1__DeleteGroupResponse
@@ -562,6 +619,88 @@ struct  Portolan__Directory__V1__ChangeMembersResponse
 #define PORTOLAN__DIRECTORY__V1__CHANGE_MEMBERS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__change_members_response__descriptor) \
     , 0, 0, NULL }
+
+
+struct  Portolan__Directory__V1__Membership
+{
+  ProtobufCMessage base;
+  /*
+   * Lower-case UUID; made by the service, and the same until the membership ends.
+   */
+  char *membership_id;
+  char *group_id;
+  char *user_id;
+  /*
+   * 0 when it is not known: of those that were made before IDs began with the time.
+   */
+  int64_t created_at_us;
+};
+#define PORTOLAN__DIRECTORY__V1__MEMBERSHIP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__membership__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Portolan__Directory__V1__GetMembershipRequest
+{
+  ProtobufCMessage base;
+  char *membership_id;
+  Portolan__Log__V1__Position *at_least;
+};
+#define PORTOLAN__DIRECTORY__V1__GET_MEMBERSHIP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__get_membership_request__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Portolan__Directory__V1__GetMembershipResponse
+{
+  ProtobufCMessage base;
+  Portolan__Directory__V1__Membership *membership;
+};
+#define PORTOLAN__DIRECTORY__V1__GET_MEMBERSHIP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__get_membership_response__descriptor) \
+    , NULL }
+
+
+struct  Portolan__Directory__V1__CreateMembershipRequest
+{
+  ProtobufCMessage base;
+  char *group_id;
+  char *user_id;
+};
+#define PORTOLAN__DIRECTORY__V1__CREATE_MEMBERSHIP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__create_membership_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Directory__V1__CreateMembershipResponse
+{
+  ProtobufCMessage base;
+  Portolan__Directory__V1__Membership *membership;
+  Portolan__Log__V1__Position *position;
+};
+#define PORTOLAN__DIRECTORY__V1__CREATE_MEMBERSHIP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__create_membership_response__descriptor) \
+    , NULL, NULL }
+
+
+struct  Portolan__Directory__V1__DeleteMembershipRequest
+{
+  ProtobufCMessage base;
+  char *membership_id;
+};
+#define PORTOLAN__DIRECTORY__V1__DELETE_MEMBERSHIP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__delete_membership_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Portolan__Directory__V1__DeleteMembershipResponse
+{
+  ProtobufCMessage base;
+  Portolan__Log__V1__Position *position;
+};
+#define PORTOLAN__DIRECTORY__V1__DELETE_MEMBERSHIP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&portolan__directory__v1__delete_membership_response__descriptor) \
+    , NULL }
 
 
 struct  Portolan__Directory__V1__ListMembersRequest
@@ -855,6 +994,44 @@ Portolan__Directory__V1__PhoneNumber *
                       const uint8_t       *data);
 void   portolan__directory__v1__phone_number__free_unpacked
                      (Portolan__Directory__V1__PhoneNumber *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__Photo methods */
+void   portolan__directory__v1__photo__init
+                     (Portolan__Directory__V1__Photo         *message);
+size_t portolan__directory__v1__photo__get_packed_size
+                     (const Portolan__Directory__V1__Photo   *message);
+size_t portolan__directory__v1__photo__pack
+                     (const Portolan__Directory__V1__Photo   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__photo__pack_to_buffer
+                     (const Portolan__Directory__V1__Photo   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__Photo *
+       portolan__directory__v1__photo__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__photo__free_unpacked
+                     (Portolan__Directory__V1__Photo *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__Role methods */
+void   portolan__directory__v1__role__init
+                     (Portolan__Directory__V1__Role         *message);
+size_t portolan__directory__v1__role__get_packed_size
+                     (const Portolan__Directory__V1__Role   *message);
+size_t portolan__directory__v1__role__pack
+                     (const Portolan__Directory__V1__Role   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__role__pack_to_buffer
+                     (const Portolan__Directory__V1__Role   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__Role *
+       portolan__directory__v1__role__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__role__free_unpacked
+                     (Portolan__Directory__V1__Role *message,
                       ProtobufCAllocator *allocator);
 /* Portolan__Directory__V1__Address methods */
 void   portolan__directory__v1__address__init
@@ -1407,6 +1584,139 @@ Portolan__Directory__V1__ChangeMembersResponse *
 void   portolan__directory__v1__change_members_response__free_unpacked
                      (Portolan__Directory__V1__ChangeMembersResponse *message,
                       ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__Membership methods */
+void   portolan__directory__v1__membership__init
+                     (Portolan__Directory__V1__Membership         *message);
+size_t portolan__directory__v1__membership__get_packed_size
+                     (const Portolan__Directory__V1__Membership   *message);
+size_t portolan__directory__v1__membership__pack
+                     (const Portolan__Directory__V1__Membership   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__membership__pack_to_buffer
+                     (const Portolan__Directory__V1__Membership   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__Membership *
+       portolan__directory__v1__membership__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__membership__free_unpacked
+                     (Portolan__Directory__V1__Membership *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__GetMembershipRequest methods */
+void   portolan__directory__v1__get_membership_request__init
+                     (Portolan__Directory__V1__GetMembershipRequest         *message);
+size_t portolan__directory__v1__get_membership_request__get_packed_size
+                     (const Portolan__Directory__V1__GetMembershipRequest   *message);
+size_t portolan__directory__v1__get_membership_request__pack
+                     (const Portolan__Directory__V1__GetMembershipRequest   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__get_membership_request__pack_to_buffer
+                     (const Portolan__Directory__V1__GetMembershipRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__GetMembershipRequest *
+       portolan__directory__v1__get_membership_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__get_membership_request__free_unpacked
+                     (Portolan__Directory__V1__GetMembershipRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__GetMembershipResponse methods */
+void   portolan__directory__v1__get_membership_response__init
+                     (Portolan__Directory__V1__GetMembershipResponse         *message);
+size_t portolan__directory__v1__get_membership_response__get_packed_size
+                     (const Portolan__Directory__V1__GetMembershipResponse   *message);
+size_t portolan__directory__v1__get_membership_response__pack
+                     (const Portolan__Directory__V1__GetMembershipResponse   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__get_membership_response__pack_to_buffer
+                     (const Portolan__Directory__V1__GetMembershipResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__GetMembershipResponse *
+       portolan__directory__v1__get_membership_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__get_membership_response__free_unpacked
+                     (Portolan__Directory__V1__GetMembershipResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__CreateMembershipRequest methods */
+void   portolan__directory__v1__create_membership_request__init
+                     (Portolan__Directory__V1__CreateMembershipRequest         *message);
+size_t portolan__directory__v1__create_membership_request__get_packed_size
+                     (const Portolan__Directory__V1__CreateMembershipRequest   *message);
+size_t portolan__directory__v1__create_membership_request__pack
+                     (const Portolan__Directory__V1__CreateMembershipRequest   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__create_membership_request__pack_to_buffer
+                     (const Portolan__Directory__V1__CreateMembershipRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__CreateMembershipRequest *
+       portolan__directory__v1__create_membership_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__create_membership_request__free_unpacked
+                     (Portolan__Directory__V1__CreateMembershipRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__CreateMembershipResponse methods */
+void   portolan__directory__v1__create_membership_response__init
+                     (Portolan__Directory__V1__CreateMembershipResponse         *message);
+size_t portolan__directory__v1__create_membership_response__get_packed_size
+                     (const Portolan__Directory__V1__CreateMembershipResponse   *message);
+size_t portolan__directory__v1__create_membership_response__pack
+                     (const Portolan__Directory__V1__CreateMembershipResponse   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__create_membership_response__pack_to_buffer
+                     (const Portolan__Directory__V1__CreateMembershipResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__CreateMembershipResponse *
+       portolan__directory__v1__create_membership_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__create_membership_response__free_unpacked
+                     (Portolan__Directory__V1__CreateMembershipResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__DeleteMembershipRequest methods */
+void   portolan__directory__v1__delete_membership_request__init
+                     (Portolan__Directory__V1__DeleteMembershipRequest         *message);
+size_t portolan__directory__v1__delete_membership_request__get_packed_size
+                     (const Portolan__Directory__V1__DeleteMembershipRequest   *message);
+size_t portolan__directory__v1__delete_membership_request__pack
+                     (const Portolan__Directory__V1__DeleteMembershipRequest   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__delete_membership_request__pack_to_buffer
+                     (const Portolan__Directory__V1__DeleteMembershipRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__DeleteMembershipRequest *
+       portolan__directory__v1__delete_membership_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__delete_membership_request__free_unpacked
+                     (Portolan__Directory__V1__DeleteMembershipRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Portolan__Directory__V1__DeleteMembershipResponse methods */
+void   portolan__directory__v1__delete_membership_response__init
+                     (Portolan__Directory__V1__DeleteMembershipResponse         *message);
+size_t portolan__directory__v1__delete_membership_response__get_packed_size
+                     (const Portolan__Directory__V1__DeleteMembershipResponse   *message);
+size_t portolan__directory__v1__delete_membership_response__pack
+                     (const Portolan__Directory__V1__DeleteMembershipResponse   *message,
+                      uint8_t             *out);
+size_t portolan__directory__v1__delete_membership_response__pack_to_buffer
+                     (const Portolan__Directory__V1__DeleteMembershipResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Portolan__Directory__V1__DeleteMembershipResponse *
+       portolan__directory__v1__delete_membership_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   portolan__directory__v1__delete_membership_response__free_unpacked
+                     (Portolan__Directory__V1__DeleteMembershipResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Portolan__Directory__V1__ListMembersRequest methods */
 void   portolan__directory__v1__list_members_request__init
                      (Portolan__Directory__V1__ListMembersRequest         *message);
@@ -1674,6 +1984,12 @@ typedef void (*Portolan__Directory__V1__Email_Closure)
 typedef void (*Portolan__Directory__V1__PhoneNumber_Closure)
                  (const Portolan__Directory__V1__PhoneNumber *message,
                   void *closure_data);
+typedef void (*Portolan__Directory__V1__Photo_Closure)
+                 (const Portolan__Directory__V1__Photo *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__Role_Closure)
+                 (const Portolan__Directory__V1__Role *message,
+                  void *closure_data);
 typedef void (*Portolan__Directory__V1__Address_Closure)
                  (const Portolan__Directory__V1__Address *message,
                   void *closure_data);
@@ -1760,6 +2076,27 @@ typedef void (*Portolan__Directory__V1__ChangeMembersRequest_Closure)
                   void *closure_data);
 typedef void (*Portolan__Directory__V1__ChangeMembersResponse_Closure)
                  (const Portolan__Directory__V1__ChangeMembersResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__Membership_Closure)
+                 (const Portolan__Directory__V1__Membership *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__GetMembershipRequest_Closure)
+                 (const Portolan__Directory__V1__GetMembershipRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__GetMembershipResponse_Closure)
+                 (const Portolan__Directory__V1__GetMembershipResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__CreateMembershipRequest_Closure)
+                 (const Portolan__Directory__V1__CreateMembershipRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__CreateMembershipResponse_Closure)
+                 (const Portolan__Directory__V1__CreateMembershipResponse *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__DeleteMembershipRequest_Closure)
+                 (const Portolan__Directory__V1__DeleteMembershipRequest *message,
+                  void *closure_data);
+typedef void (*Portolan__Directory__V1__DeleteMembershipResponse_Closure)
+                 (const Portolan__Directory__V1__DeleteMembershipResponse *message,
                   void *closure_data);
 typedef void (*Portolan__Directory__V1__ListMembersRequest_Closure)
                  (const Portolan__Directory__V1__ListMembersRequest *message,
@@ -1865,6 +2202,18 @@ struct Portolan__Directory__V1__Directory_Service
                          const Portolan__Directory__V1__ChangeMembersRequest *input,
                          Portolan__Directory__V1__ChangeMembersResponse_Closure closure,
                          void *closure_data);
+  void (*get_membership)(Portolan__Directory__V1__Directory_Service *service,
+                         const Portolan__Directory__V1__GetMembershipRequest *input,
+                         Portolan__Directory__V1__GetMembershipResponse_Closure closure,
+                         void *closure_data);
+  void (*create_membership)(Portolan__Directory__V1__Directory_Service *service,
+                            const Portolan__Directory__V1__CreateMembershipRequest *input,
+                            Portolan__Directory__V1__CreateMembershipResponse_Closure closure,
+                            void *closure_data);
+  void (*delete_membership)(Portolan__Directory__V1__Directory_Service *service,
+                            const Portolan__Directory__V1__DeleteMembershipRequest *input,
+                            Portolan__Directory__V1__DeleteMembershipResponse_Closure closure,
+                            void *closure_data);
   void (*list_members)(Portolan__Directory__V1__Directory_Service *service,
                        const Portolan__Directory__V1__ListMembersRequest *input,
                        Portolan__Directory__V1__ListMembersResponse_Closure closure,
@@ -1906,6 +2255,9 @@ void portolan__directory__v1__directory__init (Portolan__Directory__V1__Director
       function_prefix__ ## update_group,\
       function_prefix__ ## delete_group,\
       function_prefix__ ## change_members,\
+      function_prefix__ ## get_membership,\
+      function_prefix__ ## create_membership,\
+      function_prefix__ ## delete_membership,\
       function_prefix__ ## list_members,\
       function_prefix__ ## list_groups_of_user,\
       function_prefix__ ## reapply_records,\
@@ -1963,6 +2315,18 @@ void portolan__directory__v1__directory__change_members(ProtobufCService *servic
                                                         const Portolan__Directory__V1__ChangeMembersRequest *input,
                                                         Portolan__Directory__V1__ChangeMembersResponse_Closure closure,
                                                         void *closure_data);
+void portolan__directory__v1__directory__get_membership(ProtobufCService *service,
+                                                        const Portolan__Directory__V1__GetMembershipRequest *input,
+                                                        Portolan__Directory__V1__GetMembershipResponse_Closure closure,
+                                                        void *closure_data);
+void portolan__directory__v1__directory__create_membership(ProtobufCService *service,
+                                                           const Portolan__Directory__V1__CreateMembershipRequest *input,
+                                                           Portolan__Directory__V1__CreateMembershipResponse_Closure closure,
+                                                           void *closure_data);
+void portolan__directory__v1__directory__delete_membership(ProtobufCService *service,
+                                                           const Portolan__Directory__V1__DeleteMembershipRequest *input,
+                                                           Portolan__Directory__V1__DeleteMembershipResponse_Closure closure,
+                                                           void *closure_data);
 void portolan__directory__v1__directory__list_members(ProtobufCService *service,
                                                       const Portolan__Directory__V1__ListMembersRequest *input,
                                                       Portolan__Directory__V1__ListMembersResponse_Closure closure,
@@ -1990,6 +2354,8 @@ extern const ProtobufCMessageDescriptor portolan__directory__v1__user__descripto
 extern const ProtobufCMessageDescriptor portolan__directory__v1__name__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__email__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__phone_number__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__photo__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__role__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__address__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__enterprise__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__group__descriptor;
@@ -2019,6 +2385,13 @@ extern const ProtobufCMessageDescriptor portolan__directory__v1__delete_group_re
 extern const ProtobufCMessageDescriptor portolan__directory__v1__delete_group_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__change_members_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__change_members_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__membership__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__get_membership_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__get_membership_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__create_membership_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__create_membership_response__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__delete_membership_request__descriptor;
+extern const ProtobufCMessageDescriptor portolan__directory__v1__delete_membership_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_members_request__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_members_response__descriptor;
 extern const ProtobufCMessageDescriptor portolan__directory__v1__list_members_response__member__descriptor;
