@@ -125,4 +125,22 @@ struct PurgedReadingTests {
         let harmless = next.with(purgedThrough: first.through.sequence)
         #expect(await code { _ = try await replica.apply(harmless.validated()) } == nil)
     }
+
+    @Test(
+        "a tombstone from a clock that ran ahead keeps no older one behind it, and stays itself",
+        arguments: EngineKind.allCases)
+    func clockAhead(_ kind: EngineKind) async throws {
+        let (primary, _, _) = try await pair(kind)
+        let ahead = Sample.now + 1_000_000
+        _ = try await primary.append(Sample.append([Sample.tombstone("k0-0", 2)], at: ahead))
+        _ = try await primary.append(Sample.append([Sample.tombstone("k0-1", 2)]))
+        // Both of what they replaced, and the second of them.
+        let outcome = try await primary.compact(
+            CompactionRequest(
+                stream: .control, through: .max, tombstonesBeforeMicroseconds: Sample.now + 1))
+        #expect(outcome.removed == 3)
+        let left = try await primary.read(ReadQuery(stream: .control, after: 0)).entries
+        #expect(left.filter(\.tombstone).map(\.key) == ["k0-0"])
+        #expect(primary.state.streams[.control]?.purgedThrough == 32)
+    }
 }

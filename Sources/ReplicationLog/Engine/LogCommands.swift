@@ -140,11 +140,16 @@ package struct CompactionRequest: Sendable {
     package var through: UInt64
     /// Tombstones written before this moment are removed; nil keeps all.
     package var tombstonesBeforeMicroseconds: Int64?
+    /// Entries that are removed in one step. Writers wait for a step to end.
     package var limit: Int
+
+    /// The oldest tombstones of a stream, of which those are removed that are old enough. Where a clock has
+    /// run ahead they may not be in the order of their times.
+    package static let tombstonesLookedAt = 10_000
 
     package init(
         stream: StreamName, through: UInt64, tombstonesBeforeMicroseconds: Int64?,
-        limit: Int = 5_000
+        limit: Int = 500
     ) {
         self.stream = stream
         self.through = through

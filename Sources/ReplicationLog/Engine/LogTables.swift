@@ -41,7 +41,8 @@ package protocol LogTables: AnyObject {
     func forget(region: String) throws
     /// Entries superseded by one within the range, oldest first.
     func superseded(by range: Range<Int64>, limit: Int) throws -> [SupersededEntry]
-    /// Tombstones within the range written before a moment, oldest first.
+    /// Tombstones within the range written before a moment, oldest first. Only as many as
+    /// `CompactionRequest.tombstonesLookedAt` are looked at: millions may be there that are too young.
     func tombstones(in range: Range<Int64>, before: Int64, limit: Int) throws -> [Int64]
     func remove(superseded: [SupersededEntry], tombstones: [Int64]) throws
     /// Adds events to the trail, whose end is then `head`.

@@ -186,8 +186,9 @@ extension PostgreSQLStatement {
     static let tombstones = Self(
         "tombstones",
         """
-        SELECT id FROM tombstones WHERE id >= $1 AND id < $2 AND written_at < $3
-        ORDER BY id LIMIT $4
+        SELECT id FROM (
+            SELECT id, written_at FROM tombstones WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3
+        ) AS oldest WHERE written_at < $4 ORDER BY id LIMIT $5
         """)
     static let acknowledge = Self(
         "acknowledge",

@@ -298,7 +298,8 @@ final class PostgreSQLTables: LogTables {
         try connection.queue(
             .tombstones,
             [
-                .integer(range.lowerBound), .integer(range.upperBound), .integer(before),
+                .integer(range.lowerBound), .integer(range.upperBound),
+                .integer(Int64(CompactionRequest.tombstonesLookedAt)), .integer(before),
                 .integer(Int64(limit)),
             ])
         guard let rows = try connection.flush().last else {

@@ -188,9 +188,15 @@ final class SQLiteTables: LogTables {
         try Int64.fetchAll(
             db,
             sql: """
-                SELECT id FROM tombstones
-                WHERE id >= ? AND id < ? AND written_at < ? ORDER BY id LIMIT ?
-                """, arguments: [range.lowerBound, range.upperBound, before, limit])
+                SELECT id FROM (
+                    SELECT id, written_at FROM tombstones
+                    WHERE id >= ? AND id < ? ORDER BY id LIMIT ?
+                ) WHERE written_at < ? ORDER BY id LIMIT ?
+                """,
+            arguments: [
+                range.lowerBound, range.upperBound, CompactionRequest.tombstonesLookedAt, before,
+                limit,
+            ])
     }
 
     func remove(superseded: [SupersededEntry], tombstones: [Int64]) throws {
