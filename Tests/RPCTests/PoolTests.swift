@@ -81,6 +81,21 @@ struct PoolTests {
         #expect(!isAgain(risky.failed(CallFailure(error: busy, mayHaveRun: true))))
     }
 
+    @Test("a call that waits for its server is sent again as often as that turns it away unseen")
+    func waitsForOneThatStops() {
+        let stopping = RPCError(.unavailable, reason: "SERVER_STOPPING", message: "")
+        let unseen = CallFailure(error: stopping, mayHaveRun: false)
+        var waiting = Self.policy(TestMethods.slow, waits: true)
+        for _ in 0..<20 { #expect(isAgain(waiting.failed(unseen))) }
+        #expect(!isAgain(waiting.failed(CallFailure(error: stopping, mayHaveRun: true))))
+        var late = Self.policy(TestMethods.slow, waits: true, deadline: .after(.zero))
+        #expect(!isAgain(late.failed(unseen)))
+        let busy = RPCError(.unavailable, reason: "STATE_LOADING", message: "")
+        let refused = CallFailure(error: busy, mayHaveRun: false)
+        var refusing = Self.policy(TestMethods.slow, waits: true)
+        #expect(!isAgain(refusing.failed(refused)))
+    }
+
     @Test("pauses double up to the maximum, and half of each is chance")
     func backOff() {
         let configuration = ClientConfiguration.standard

@@ -44,11 +44,17 @@ struct RetryPolicy {
         let isSafe = !failure.mayHaveRun || method.isIdempotent
         guard isSafe, failure.error.code == .unavailable,
             failure.error.isOfConnection || hasOthers,
-            attempts < configuration.attemptsMax, !deadline.hasPassed
+            attempts < configuration.attemptsMax || isWaiting(failure), !deadline.hasPassed
         else { return .fail(failure.error) }
         // A connection that ended is replaced at once; what fails again had better wait.
         let pause = attempts == 1 ? .zero : configuration.backOff(failures: attempts - 1)
         return .again(after: pause)
+    }
+
+    /// Whether the server was not there for a call that waits for it: one that stops takes connections for
+    /// a moment and no calls on them.
+    private func isWaiting(_ failure: CallFailure) -> Bool {
+        waits && !failure.mayHaveRun && failure.error.isOfConnection
     }
 }
 
