@@ -68,6 +68,18 @@ struct PurgedReadingTests {
         #expect(place == ReadingPlace(after: 32, purgedBefore: 31))
     }
 
+    @Test("what a reader said before it began counts for nothing once it begins")
+    func beginning() {
+        var place = ReadingPlace(after: 0, purgedBefore: 90)
+        place.advance(to: 10, purged: 30)
+        #expect(place == ReadingPlace(after: 10, purgedBefore: 30))
+        #expect(place.isServed(purged: 30))
+        #expect(!place.isServed(purged: 40))
+        place.advance(to: 40, purged: 35)
+        #expect(place == ReadingPlace(after: 40, purgedBefore: 30))
+        #expect(place.isServed(purged: 40))
+    }
+
     @Test(
         "when more tombstones go while somebody reads before them, it begins again",
         arguments: EngineKind.allCases)

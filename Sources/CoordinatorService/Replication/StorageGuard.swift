@@ -51,7 +51,7 @@ struct StorageGuard {
             let result = try await coordinator.mending {
                 try await coordinator.engine.read(query)
             }
-            place.advance(to: result.through.sequence, purged: result.purgedThrough)
+            place = place.advanced(to: result)
             if result.isAtHead { return }
             try await Task.sleep(for: coordinator.settings.timings.scrubPause)
         }

@@ -12,9 +12,7 @@ extension LogTransaction {
             try store(news, in: &stream)
             noteWrite()
             // A copy that begins now lacks what was deleted by tombstones that are gone.
-            if head == 0 {
-                stream.purgedThrough = max(stream.purgedThrough, batch.batch.purgedThrough)
-            }
+            if head == 0 { stream.purgedThrough = batch.batch.purgedThrough }
             stream.head = through.sequence
             stream.headEpoch = max(stream.headEpoch, through.epoch)
             stream.compactedThrough = max(

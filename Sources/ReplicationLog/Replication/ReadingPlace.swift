@@ -18,7 +18,7 @@ package struct ReadingPlace: Sendable, Equatable {
 
     /// Moves on to the end of what has been read, `purged` being how far tombstones were gone then.
     package mutating func advance(to through: UInt64, purged: UInt64) {
-        if after == 0 { purgedBefore = max(purgedBefore, purged) }
+        if after == 0 { purgedBefore = purged }
         after = through
     }
 
